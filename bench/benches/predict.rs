@@ -1,0 +1,38 @@
+//! A prediction inside the host process: in a sandbox started for it, and in one that is reused.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros; a benchmark stops at the first fault")]
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use edgewit_bench::{Model, limits};
+
+fn predict(criterion: &mut Criterion) {
+    let cache = tempfile::tempdir().unwrap();
+    let limits = limits();
+    for (name, batch) in [("churn", 1), ("churn", 100), ("digits", 1), ("digits", 100)] {
+        let model = Model::load(name, cache.path());
+        let tensors = model.tensors(batch);
+        let mut group = criterion.benchmark_group(format!("{name}, batch of {batch}"));
+        group.bench_function("fresh sandbox", |bencher| {
+            bencher.iter_batched(
+                || tensors.clone(),
+                |tensors| model.program.instantiate(&limits).unwrap().predict(tensors, None).unwrap(),
+                BatchSize::SmallInput,
+            );
+        });
+        let mut instance = model.program.instantiate(&limits).unwrap();
+        group.bench_function("reused sandbox", |bencher| {
+            bencher.iter_batched(
+                || tensors.clone(),
+                |tensors| instance.predict(tensors, None).unwrap(),
+                BatchSize::SmallInput,
+            );
+        });
+        group.bench_function("start a sandbox", |bencher| {
+            bencher.iter(|| model.program.instantiate(&limits).unwrap());
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, predict);
+criterion_main!(benches);

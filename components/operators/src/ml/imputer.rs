@@ -1,0 +1,159 @@
+//! `ai.onnx.ml.Imputer`: replaces one value, often NaN, by a constant per column.
+//!
+//! Source: <https://onnx.ai/onnx/operators/onnx_aionnxml_Imputer.html>.
+//! Input `[N, C]` or `[C]` of float, double, int64 or int32; the output has the same shape and type. Floats and doubles
+//! use `imputed_value_floats` and `replaced_value_float`, integers the `int64` pair. Errors: neither or both lists, a
+//! list whose length is not 1 or C, an input whose type has no list.
+
+use tract_onnx::model::ParsingContext;
+use tract_onnx::pb::NodeProto;
+use tract_onnx::tract_hir::internal::*;
+
+use crate::attributes::{self, Floats};
+
+pub(crate) fn imputer(
+    _ctx: &ParsingContext,
+    node: &NodeProto,
+) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
+    let floats = attributes::floats(node, "imputed_value_floats")?;
+    let ints = attributes::ints(node, "imputed_value_int64s")?;
+    let replacement = match (floats.is_empty(), ints.is_empty()) {
+        (false, true) => Replacement::Floats {
+            replaced: Floats([node.get_attr_opt::<f32>("replaced_value_float")?.unwrap_or(0.0)].into()),
+            imputed: Floats(floats.into()),
+        },
+        (true, false) => Replacement::Ints {
+            replaced: node.get_attr_opt::<i64>("replaced_value_int64")?.unwrap_or(0),
+            imputed: ints.into(),
+        },
+        (true, true) => bail!("expected imputed_value_floats or imputed_value_int64s, both are absent or empty"),
+        (false, false) => bail!("expected imputed_value_floats or imputed_value_int64s, both are set"),
+    };
+    Ok((expand(Imputer { replacement }), vec![]))
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Replacement {
+    /// `replaced` holds one value.
+    Floats {
+        replaced: Floats,
+        imputed: Floats,
+    },
+    Ints {
+        replaced: i64,
+        imputed: Arc<[i64]>,
+    },
+}
+
+impl Replacement {
+    fn len(&self) -> usize {
+        match self {
+            Self::Floats { imputed, .. } => imputed.0.len(),
+            Self::Ints { imputed, .. } => imputed.len(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Imputer {
+    replacement: Replacement,
+}
+
+impl Expansion for Imputer {
+    fn name(&self) -> StaticName {
+        "Imputer".into()
+    }
+
+    fn rules<'r, 'p: 'r, 's: 'r>(
+        &'s self,
+        s: &mut Solver<'r>,
+        inputs: &'p [TensorProxy],
+        outputs: &'p [TensorProxy],
+    ) -> InferenceResult {
+        check_input_arity(inputs, 1)?;
+        check_output_arity(outputs, 1)?;
+        s.equals(&outputs[0].shape, &inputs[0].shape)?;
+        s.given(&inputs[0].datum_type, move |s, dt| {
+            s.equals(&outputs[0].datum_type, if dt.is_tdim() { i64::datum_type() } else { dt })
+        })
+    }
+
+    fn wire(
+        &self,
+        prefix: &str,
+        model: &mut TypedModel,
+        inputs: &[OutletId],
+    ) -> TractResult<TVec<OutletId>> {
+        let accepted = match self.replacement {
+            Replacement::Floats { .. } => [f32::datum_type(), f64::datum_type()],
+            Replacement::Ints { .. } => [i64::datum_type(), i32::datum_type()],
+        };
+        let input = attributes::wire_data(prefix, model, inputs, &accepted)?;
+        model.wire_node(prefix, self.clone(), &[input])
+    }
+}
+
+impl Op for Imputer {
+    fn name(&self) -> StaticName {
+        "Imputer".into()
+    }
+
+    op_as_typed_op!();
+}
+
+impl EvalOp for Imputer {
+    op_out_of_plan!();
+
+    fn eval(&self, _ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let input = args_1!(inputs);
+        attributes::check_per_column("the imputed value list", self.replacement.len(), input.shape())?;
+        let mut output = input.into_tensor();
+        let datum_type = output.datum_type();
+        let mut view = output.try_as_plain_ram_mut()?;
+        match (&self.replacement, datum_type) {
+            (Replacement::Floats { replaced, imputed }, DatumType::F32) => {
+                replace(view.as_slice_mut::<f32>()?, &imputed.0, same_f32(replaced.0[0]), |v| v)
+            }
+            (Replacement::Floats { replaced, imputed }, DatumType::F64) => {
+                let same = same_f32(replaced.0[0]);
+                let replaced = f64::from(replaced.0[0]);
+                let same = move |v: f64| if replaced.is_nan() { same(v as f32) } else { v == replaced };
+                replace(view.as_slice_mut::<f64>()?, &imputed.0, same, f64::from)
+            }
+            (Replacement::Ints { replaced, imputed }, DatumType::I64) => {
+                replace(view.as_slice_mut::<i64>()?, imputed, |v| v == *replaced, |v| v)
+            }
+            (Replacement::Ints { replaced, imputed }, DatumType::I32) => {
+                // What an int32 column cannot hold, it neither contains nor can be given.
+                for value in imputed.iter() {
+                    ensure!(i32::try_from(*value).is_ok(), "imputed value {value} does not fit an int32 input");
+                }
+                replace(view.as_slice_mut::<i32>()?, imputed, |v| i64::from(v) == *replaced, |v| v as i32)
+            }
+            (_, other) => bail!("the imputed value list does not fit an input of type {other:?}"),
+        }
+        Ok(tvec!(output.into_tvalue()))
+    }
+}
+
+impl TypedOp for Imputer {
+    fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
+        attributes::check_per_column_fact("the imputed value list", self.replacement.len(), inputs[0])?;
+        Ok(tvec!(inputs[0].datum_type.fact(inputs[0].shape.iter())))
+    }
+
+    as_op!();
+}
+
+fn same_f32(replaced: f32) -> impl Fn(f32) -> bool {
+    move |v| v == replaced || (v.is_nan() && replaced.is_nan())
+}
+
+/// Overwrites in place; values cycle over `imputed`, which has one value or one per column.
+fn replace<T: Copy, V: Copy>(data: &mut [T], imputed: &[V], same: impl Fn(T) -> bool, convert: impl Fn(V) -> T) {
+    for (value, by) in data.iter_mut().zip(imputed.iter().cycle()) {
+        if same(*value) {
+            *value = convert(*by);
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The pure half of serving a model: bytes in, tensors out, and back again.
+//!
+//! The host, the Spin component and the command line all answer through this crate, so the same
+//! body gives the same answer everywhere. It has no I/O, no clock and no threads.
+//!
+//! A request takes one of two roads:
+//!
+//! - *Rows*: [`rows::parse_row`] or [`rows::parse_batch`] makes the tensors of a [`RowSchema`];
+//!   [`rows::respond`] reads the model's outputs as a prediction.
+//! - *Tensors*: [`oip::parse_infer`] reads an Open Inference Protocol body,
+//!   [`ModelMetadata::check_inputs`] holds it against the model, [`oip::InferResponse`] answers.
+
+pub mod error;
+mod json;
+pub mod manifest;
+pub mod oip;
+pub mod rows;
+pub mod schema;
+pub mod tensor;
+mod wit;
+
+pub use error::ErrorBody;
+pub use manifest::Manifest;
+pub use rows::RowSchema;
+pub use schema::{ModelMetadata, TensorMetadata};
+pub use tensor::{Data, Datatype, Tensor};

@@ -1,0 +1,155 @@
+//! `edgewit serve`: every model of a folder over HTTP.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::config::{ServeArgs, ServeConfig};
+use crate::http::{self, App};
+use crate::pack::cache::PackCache;
+use crate::pack::source::{self, Source};
+use crate::progress::Progress;
+use crate::runtime::{CompileCache, Engine, Limits, Program};
+use crate::serving::{Deployment, Registry, Workers};
+use crate::telemetry::Telemetry;
+
+/// Serve every model of a folder over HTTP, each request in a sandbox of its own.
+#[derive(Debug, Args)]
+pub(super) struct ServeCommand {
+    #[command(flatten)]
+    args: ServeArgs,
+}
+
+pub(super) fn run(command: ServeCommand) -> Result<ExitCode> {
+    let config = ServeConfig::new(command.args)?;
+    start_logs();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(config))?;
+    // What still runs after the drain time is not waited for.
+    runtime.shutdown_background();
+    Ok(ExitCode::SUCCESS)
+}
+
+fn start_logs() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("EDGEWIT_LOG").unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}
+
+async fn serve(config: ServeConfig) -> Result<()> {
+    let folders = source::versions(&config.models)?;
+    anyhow::ensure!(
+        !folders.is_empty(),
+        "{}: no model here; expected <name>/<version>/model.onnx",
+        config.models.display()
+    );
+    let telemetry = Arc::new(Telemetry::new());
+    let sources = folders.iter().map(|folder| Source::read(folder)).collect::<Result<Vec<_>, _>>()?;
+    let default = match (&config.default_model, sources.first()) {
+        (Some(name), _) if !sources.iter().any(|source| source.name == *name) => {
+            anyhow::bail!("--default-model {name}: there is no such model in {}", config.models.display())
+        }
+        (Some(name), _) => Some(name.clone()),
+        (None, first) => first.map(|source| source.name.clone()),
+    };
+    let registry = Arc::new(Registry::new(default, telemetry.clone()));
+    for source in &sources {
+        registry.announce(&source.name, &source.version);
+    }
+    let workers = Workers::start(config.workers, config.queue, telemetry.clone())?;
+    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
+    let address = listener.local_addr()?;
+    println!("listening on http://{address}");
+
+    let app = App { registry: registry.clone(), workers, telemetry: telemetry.clone(), limits: config.requests };
+    let stop = stop_signal()?;
+    let mut stopping = stop.clone();
+    let server = axum::serve(listener, http::router(app))
+        .with_graceful_shutdown(async move { drop(stopping.wait_for(|stop| *stop).await) });
+
+    let loading = config.clone();
+    std::thread::Builder::new().name("load".into()).spawn(move || {
+        load(&loading, sources, &registry, &telemetry);
+        announce(&registry, address);
+    })?;
+
+    let mut stopping = stop.clone();
+    tokio::select! {
+        result = server => result?,
+        () = async {
+            drop(stopping.wait_for(|stop| *stop).await);
+            tokio::time::sleep(config.drain).await;
+        } => tracing::warn!("requests were still in flight after the drain time"),
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Packs, compiles and starts one model after the other; a model that fails leaves the others be.
+fn load(config: &ServeConfig, sources: Vec<Source>, registry: &Registry, telemetry: &Arc<Telemetry>) {
+    let progress = Progress::steps();
+    let one = |engine: &Engine, compiled: &CompileCache, source: &Source| -> Result<Deployment> {
+        let packed = PackCache::new(config.cache.join("packed"));
+        let component = packed.packed(engine, compiled, source, &Limits::packing(), &progress)?;
+        progress.step(format!("{} {}: compiling", source.name, source.version));
+        let program = Program::new(engine, compiled, &component)?;
+        Ok(Deployment::new(program, config.limits.clone(), config.isolation, telemetry.clone())?)
+    };
+    let open = || -> Result<(Engine, CompileCache)> {
+        let engine = Engine::new(&config.engine(sources.len()))?;
+        Ok((engine, CompileCache::open(&config.cache.join("compiled"))?))
+    };
+    let opened = open();
+    for source in &sources {
+        let loaded = match &opened {
+            Ok((engine, compiled)) => one(engine, compiled, source),
+            Err(error) => Err(anyhow::anyhow!("{error:#}")),
+        };
+        match loaded {
+            Ok(deployment) => registry.insert(deployment),
+            Err(error) => {
+                tracing::error!(model = source.name, version = source.version, "cannot load: {error:#}");
+                registry.fail(&source.name, &source.version, format!("{error:#}"));
+            }
+        }
+    }
+}
+
+/// Says that the host is ready, with a request that works as pasted.
+fn announce(registry: &Registry, address: std::net::SocketAddr) {
+    if !registry.is_ready() {
+        println!("not every model could be loaded; see http://{address}/health");
+        return;
+    }
+    println!("ready");
+    if let Ok(deployment) = registry.find(None, None)
+        && let Ok(schema) = deployment.row_schema()
+    {
+        let row = serde_json::Value::Object(schema.sample_row()).to_string().replace('\'', r"'\''");
+        println!("try: curl -s http://{address}/predict -H 'content-type: application/json' -d '{row}'");
+    }
+}
+
+/// Turns true at SIGTERM or SIGINT.
+fn stop_signal() -> Result<watch::Receiver<bool>> {
+    let (sender, receiver) = watch::channel(false);
+    #[cfg(unix)]
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::spawn(async move {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+        tracing::info!("stopping: finishing what is in flight");
+        sender.send_replace(true);
+        // The sender must outlive the receivers' wait.
+        std::future::pending::<()>().await;
+    });
+    Ok(receiver)
+}

@@ -1,0 +1,84 @@
+//! `edgewit verify`: golden cases through the sandbox.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use anyhow::Result;
+use clap::Args;
+
+use super::Workshop;
+use crate::config::CacheArgs;
+use crate::golden::{self, Tolerance, Verdict};
+use crate::pack::source::Source;
+use crate::pack::{self, PREDICTOR};
+use crate::progress::Progress;
+use crate::runtime::{Limits, Loader};
+
+/// Run a model's golden cases in the sandbox and compare.
+///
+/// A folder may hold golden/*.json (rows with expected answers), or ONNX's own layout
+/// (model.onnx with test_data_set_*/input_*.pb and output_*.pb), or both. Exits 1 if a case fails.
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// Models' folders; any number.
+    #[arg(required = true, value_name = "MODEL")]
+    models: Vec<PathBuf>,
+    /// Absolute tolerance [default: the case's own, 1e-7 for ONNX's layout].
+    #[arg(long, value_name = "X")]
+    atol: Option<f64>,
+    /// Relative tolerance [default: 0 for rows, 1e-3 for ONNX's layout].
+    #[arg(long, value_name = "X")]
+    rtol: Option<f64>,
+    #[command(flatten)]
+    cache: CacheArgs,
+}
+
+pub(super) fn run(args: VerifyArgs) -> Result<ExitCode> {
+    let workshop = Workshop::open(&args.cache)?;
+    let progress = Progress::count(args.models.len() as u64);
+    let loader = Loader::new(&workshop.engine, &workshop.compiled, PREDICTOR)?;
+    let tolerance = Tolerance { absolute: args.atol, relative: args.rtol };
+
+    let next = AtomicUsize::new(0);
+    let counts = Mutex::new((0, 0));
+    let work = || {
+        while let Some(folder) = args.models.get(next.fetch_add(1, Relaxed)) {
+            let verdicts = verify(&loader, folder, tolerance);
+            let mut counts = counts.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            for (name, verdict) in verdicts {
+                match verdict {
+                    Ok(()) => counts.0 += 1,
+                    Err(reason) => {
+                        counts.1 += 1;
+                        progress.line(&format!("FAILED {name}: {reason}"));
+                    }
+                }
+            }
+            progress.advance(folder.display().to_string());
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(args.models.len());
+    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+    drop(progress);
+
+    let (passed, failed) = counts.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    println!("{passed} passed, {failed} failed");
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A model that cannot be loaded, or has no case, is one failed case.
+fn verify(loader: &Loader, folder: &Path, tolerance: Tolerance) -> Vec<Verdict> {
+    let run = || -> Result<Vec<Verdict>, String> {
+        let source = Source::read(folder).map_err(|error| error.to_string())?;
+        let mut model = pack::load(loader, &source, &Limits::packing()).map_err(|error| error.to_string())?;
+        golden::run(&source.folder, &mut model, tolerance)
+    };
+    let alone = |reason| vec![(folder.display().to_string(), Err(reason))];
+    match run() {
+        Ok(verdicts) if verdicts.is_empty() => alone("there are no golden cases".into()),
+        Ok(verdicts) => verdicts,
+        Err(reason) => alone(reason),
+    }
+}

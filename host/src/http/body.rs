@@ -1,0 +1,49 @@
+//! Reading a request's body within its limit.
+
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use axum::extract::Request;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+
+use super::error::HttpError;
+
+/// How much of a refused body is read and thrown away, so that the client gets to read the answer
+/// instead of a reset connection, and for how long.
+const LINGER: (usize, Duration) = (1 << 30, Duration::from_secs(30));
+
+/// The whole body.
+///
+/// # Errors
+/// When it is longer than `limit`, which is noticed without keeping what is too much, or breaks off.
+pub(super) async fn read(request: Request, limit: usize) -> Result<Bytes, HttpError> {
+    let mut body = request.into_body();
+    if body.size_hint().lower() > limit as u64 {
+        linger(body);
+        return Err(HttpError::body_too_large(limit));
+    }
+    let mut bytes = BytesMut::with_capacity(body.size_hint().lower() as usize);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| HttpError::broken_body(&error))?;
+        let Some(data) = frame.data_ref() else { continue };
+        if bytes.len() + data.len() > limit {
+            linger(body);
+            return Err(HttpError::body_too_large(limit));
+        }
+        bytes.extend_from_slice(data);
+    }
+    Ok(bytes.freeze())
+}
+
+fn linger(mut body: Body) {
+    tokio::spawn(tokio::time::timeout(LINGER.1, async move {
+        let mut thrown = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            thrown += frame.data_ref().map_or(0, Bytes::len);
+            if thrown > LINGER.0 {
+                break;
+            }
+        }
+    }));
+}

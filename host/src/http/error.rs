@@ -1,0 +1,97 @@
+//! Errors as responses; the only file with HTTP status codes of failures.
+//!
+//! A client sees what it did wrong and the request id. What went wrong inside goes to the log.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use edgewit_core::ErrorBody;
+use tower_http::request_id::RequestId;
+
+use crate::runtime;
+use crate::serving::Error;
+
+/// A failed request: its status, its body, its reason for the metrics.
+#[derive(Debug)]
+pub(super) struct HttpError {
+    status: StatusCode,
+    body: ErrorBody,
+    reason: &'static str,
+}
+
+impl HttpError {
+    fn new(status: StatusCode, reason: &'static str, text: impl Into<String>) -> HttpError {
+        HttpError { status, body: ErrorBody::new(text), reason }
+    }
+
+    pub(super) fn body_too_large(limit: usize) -> HttpError {
+        let text = format!("the body is larger than the limit of {limit} bytes");
+        HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", text)
+    }
+
+    pub(super) fn broken_body(error: &axum::Error) -> HttpError {
+        HttpError::new(StatusCode::BAD_REQUEST, "broken_body", format!("the body broke off: {error}"))
+    }
+
+    pub(super) fn no_route() -> HttpError {
+        HttpError::new(StatusCode::NOT_FOUND, "not_found", "there is no such path")
+    }
+
+    pub(super) fn method() -> HttpError {
+        HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this path does not take that method")
+    }
+
+    pub(super) fn panic() -> HttpError {
+        HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "internal error")
+    }
+
+    /// Its name in the metrics.
+    pub(super) fn reason(&self) -> &'static str {
+        self.reason
+    }
+
+    pub(super) fn with_request_id(mut self, id: Option<&RequestId>) -> HttpError {
+        self.body.request_id = id.and_then(|id| id.header_value().to_str().ok()).map(str::to_owned);
+        self
+    }
+}
+
+impl From<Error> for HttpError {
+    fn from(error: Error) -> HttpError {
+        let reason = error.reason();
+        let status = match &error {
+            Error::UnknownModel(_) | Error::UnknownVersion { .. } | Error::NoDefault => StatusCode::NOT_FOUND,
+            Error::NotReady(_) | Error::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Error::Row(row) if row.is_too_many_rows() => StatusCode::PAYLOAD_TOO_LARGE,
+            Error::Row(_) | Error::Oip(_) | Error::Input(_) | Error::NoRows(_) => StatusCode::BAD_REQUEST,
+            Error::Runtime(runtime::Error::InvalidInput(_)) => StatusCode::BAD_REQUEST,
+            Error::Runtime(runtime::Error::Unsupported(_)) => StatusCode::NOT_IMPLEMENTED,
+            Error::Runtime(runtime::Error::Deadline(_)) => StatusCode::GATEWAY_TIMEOUT,
+            Error::Runtime(_) | Error::Respond(_) | Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let text = match &error {
+            Error::Runtime(runtime::Error::Deadline(_)) => "the prediction took longer than its deadline".into(),
+            Error::Runtime(runtime::Error::Memory(_)) => "the prediction needed more memory than it may have".into(),
+            _ if status == StatusCode::INTERNAL_SERVER_ERROR => "the model failed on this request".into(),
+            _ => error.to_string(),
+        };
+        if status.is_server_error() {
+            tracing::error!(%error, reason, "request failed");
+        }
+        let mut http = HttpError::new(status, reason, text);
+        if let Error::Row(row) = &error {
+            http.body = ErrorBody::from(row);
+        }
+        http
+    }
+}
+
+impl IntoResponse for HttpError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.body)).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}

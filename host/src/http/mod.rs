@@ -1,0 +1,131 @@
+//! The routes and their layers. HTTP in, [`serving`](crate::serving) behind, JSON out.
+
+mod body;
+mod error;
+mod health;
+mod oip;
+mod rows;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, Request, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::trace::TraceLayer;
+
+use crate::serving::{Deployment, Error, Registry, Workers};
+use crate::telemetry::{ModelLabels, Telemetry};
+use error::HttpError;
+
+/// What every handler sees. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The models.
+    pub registry: Arc<Registry>,
+    /// Where predictions run.
+    pub workers: Workers,
+    /// What is counted.
+    pub telemetry: Arc<Telemetry>,
+    /// The bounds of a request.
+    pub limits: RequestLimits,
+}
+
+/// How large a request may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestLimits {
+    /// Bytes of a body.
+    pub body: usize,
+    /// Rows of a batch.
+    pub rows: usize,
+}
+
+impl Default for RequestLimits {
+    fn default() -> Self {
+        RequestLimits { body: 16 << 20, rows: 10_000 }
+    }
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// All routes over `app`.
+pub fn router(app: App) -> Router {
+    // Top to bottom is outside in: the id comes first, so that every log line and error has it.
+    let layers = ServiceBuilder::new()
+        .layer(SetRequestIdLayer::new(REQUEST_ID, NewRequestId))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(TraceLayer::new_for_http().make_span_with(span))
+        .layer(CatchPanicLayer::custom(|_| HttpError::panic().into_response()));
+    Router::new()
+        .route("/predict", post(rows::one_default))
+        .route("/predict/batch", post(rows::batch_default))
+        .route("/models/{model}/predict", post(rows::one))
+        .route("/models/{model}/predict/batch", post(rows::batch))
+        .route("/health", get(health::health))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(metrics))
+        .route("/v2", get(oip::server))
+        .route("/v2/health/live", get(health::live))
+        .route("/v2/health/ready", get(health::ready))
+        .route("/v2/models/{model}", get(oip::metadata))
+        .route("/v2/models/{model}/ready", get(oip::ready))
+        .route("/v2/models/{model}/infer", post(oip::infer))
+        .route("/v2/models/{model}/versions/{version}", get(oip::metadata))
+        .route("/v2/models/{model}/versions/{version}/ready", get(oip::ready))
+        .route("/v2/models/{model}/versions/{version}/infer", post(oip::infer))
+        .fallback(|| async { HttpError::no_route() })
+        .method_not_allowed_fallback(|| async { HttpError::method() })
+        .layer(layers)
+        .with_state(app)
+}
+
+/// Finds the model, computes `answer` on a worker, and counts the request.
+async fn serve(
+    app: &App,
+    model: Option<&str>,
+    version: Option<&str>,
+    request: axum::extract::Request,
+    answer: impl FnOnce(&Deployment, &[u8]) -> Result<Vec<u8>, Error> + Send + 'static,
+) -> Result<Response, HttpError> {
+    let start = Instant::now();
+    let id = request.extensions().get::<RequestId>().cloned();
+    let mut labels = ModelLabels { model: String::new(), version: String::new() };
+    let result = async {
+        let deployment = app.registry.find(model, version)?;
+        labels = deployment.labels.clone();
+        let body = body::read(request, app.limits.body).await?;
+        let job = move || answer(&deployment, &body);
+        Ok::<_, HttpError>(app.workers.run(labels.clone(), job).await?)
+    }
+    .await;
+    app.telemetry.request(&labels, start.elapsed(), result.as_ref().err().map(HttpError::reason));
+    match result {
+        Ok(json) => Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response()),
+        Err(error) => Err(error.with_request_id(id.as_ref())),
+    }
+}
+
+async fn metrics(axum::extract::State(app): axum::extract::State<App>) -> Response {
+    const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, TYPE)], app.telemetry.encode()).into_response()
+}
+
+/// Ids sort by time, which helps whoever searches logs. A client's own id is kept.
+#[derive(Clone)]
+struct NewRequestId;
+
+impl MakeRequestId for NewRequestId {
+    fn make_request_id<B>(&mut self, _: &Request<B>) -> Option<RequestId> {
+        HeaderValue::from_str(&uuid::Uuid::now_v7().to_string()).ok().map(RequestId::new)
+    }
+}
+
+fn span<B>(request: &Request<B>) -> tracing::Span {
+    let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
+    tracing::info_span!("request", id, method = %request.method(), path = request.uri().path())
+}

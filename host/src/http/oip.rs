@@ -1,0 +1,62 @@
+//! The Open Inference Protocol over HTTP, in JSON.
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use edgewit_core::oip::{self, InferResponse, ModelMetadata, ServerMetadata};
+use serde::Deserialize;
+
+use super::error::HttpError;
+use super::{App, serve};
+
+/// The model and, where the path has one, the version.
+#[derive(Deserialize)]
+pub(super) struct Target {
+    model: String,
+    version: Option<String>,
+}
+
+/// Who this server is.
+pub(super) async fn server() -> Json<ServerMetadata> {
+    Json(ServerMetadata { name: "edgewit".into(), version: env!("CARGO_PKG_VERSION").into(), extensions: vec![] })
+}
+
+/// The inputs and outputs of a model.
+pub(super) async fn metadata(
+    State(app): State<App>,
+    Path(target): Path<Target>,
+) -> Result<Json<ModelMetadata>, HttpError> {
+    let deployment = app.registry.find(Some(&target.model), target.version.as_deref())?;
+    let versions = app.registry.versions(&target.model);
+    Ok(Json(ModelMetadata::new(&deployment.metadata, versions)))
+}
+
+/// 200 when the model can answer.
+pub(super) async fn ready(State(app): State<App>, Path(target): Path<Target>) -> Result<StatusCode, HttpError> {
+    app.registry.find(Some(&target.model), target.version.as_deref())?;
+    Ok(StatusCode::OK)
+}
+
+/// Tensors in, tensors out.
+pub(super) async fn infer(
+    State(app): State<App>,
+    Path(target): Path<Target>,
+    request: Request,
+) -> Result<Response, HttpError> {
+    serve(&app, Some(&target.model), target.version.as_deref(), request, |deployment, body| {
+        let request = oip::parse_infer(body)?;
+        let model = &deployment.metadata;
+        model.check_inputs(&request.inputs)?;
+        request.outputs.as_deref().map_or(Ok(()), |outputs| model.check_outputs(outputs))?;
+        let outputs = deployment.predict(request.inputs, request.outputs.as_deref())?;
+        let response = InferResponse {
+            model_name: &model.name,
+            model_version: &model.version,
+            id: request.id.as_deref(),
+            outputs: &outputs,
+        };
+        Ok(serde_json::to_vec(&response)?)
+    })
+    .await
+}

@@ -1,0 +1,17 @@
+//! Edgewit's host: packs ONNX models into WebAssembly components, and serves them.
+//!
+//! [`command`] is the command line, a thin layer over [`pack`] (ONNX to component),
+//! [`golden`] (known answers), [`serving`] (which model answers, where) and [`http`]; all of them
+//! stand on [`runtime`], the only place that names wasmtime.
+
+pub mod command;
+pub mod config;
+pub mod digest;
+pub mod golden;
+pub mod http;
+pub mod pack;
+pub mod progress;
+pub mod runtime;
+pub mod serving;
+pub mod table;
+pub mod telemetry;

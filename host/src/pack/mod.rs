@@ -1,0 +1,116 @@
+//! ONNX to component: read the model, load it into a predictor, snapshot, seal.
+//!
+//! 1. [`source`] finds the ONNX file, the manifest, the name and the version.
+//! 2. The predictor parses and optimises the model, in a sandbox.
+//! 3. The sandbox's memory becomes the initial memory of a component.
+//! 4. [`seal`] hides `load` and adds a description; the result exports `types` and `predict`
+//!    and imports nothing.
+//!
+//! The same model, manifest and predictor give the same bytes.
+
+pub mod cache;
+pub mod description;
+mod seal;
+pub mod source;
+
+use edgewit_core::manifest::ManifestError;
+use edgewit_core::{ModelMetadata, RowSchema};
+
+use crate::progress::Progress;
+use crate::runtime::{self, Identity, Instance, Limits, Loader, Operator};
+use description::{Description, DescriptionError};
+use source::{Source, SourceError};
+
+/// The predictor component that a model is loaded into. Built with this binary.
+pub const PREDICTOR: &[u8] = include_bytes!(env!("EDGEWIT_PREDICTOR"));
+
+/// Why a model cannot be packed.
+#[derive(Debug, thiserror::Error)]
+pub enum PackError {
+    /// The files are not what a model consists of.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The model cannot be loaded.
+    #[error("{model}: {error}")]
+    Load {
+        /// The ONNX file.
+        model: String,
+        /// What the predictor said.
+        error: runtime::Error,
+    },
+    /// The manifest does not fit the model.
+    #[error("{model}: model.toml does not fit the model: {error}")]
+    Manifest {
+        /// The ONNX file.
+        model: String,
+        /// The first place where it does not fit.
+        error: ManifestError,
+    },
+    /// The snapshot could not be taken.
+    #[error("snapshot: {0}")]
+    Snapshot(runtime::Error),
+    /// The snapshot could not be wrapped.
+    #[error("seal: {0}")]
+    Seal(String),
+    /// The description could not be added or read.
+    #[error(transparent)]
+    Description(#[from] DescriptionError),
+    /// A packed file could not be written or read.
+    #[error("{path}: {error}")]
+    File {
+        /// The file.
+        path: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+}
+
+/// A model in a sandbox, not packed: what `verify` runs.
+pub struct Loaded {
+    /// The sandbox.
+    pub instance: Instance,
+    /// The model's own description.
+    pub metadata: ModelMetadata,
+    /// How rows become its inputs; an error text for a model that cannot be asked by rows.
+    pub rows: Result<RowSchema, String>,
+    /// The operators of its graph.
+    pub operators: Vec<Operator>,
+}
+
+/// Loads the model of `source` into a sandbox and holds its manifest against it.
+///
+/// # Errors
+/// [`PackError::Load`] naming every unsupported node, [`PackError::Manifest`].
+pub fn load(loader: &Loader, source: &Source, limits: &Limits) -> Result<Loaded, PackError> {
+    let model = || source.model_path.display().to_string();
+    let fault = |error| PackError::Load { model: model(), error };
+    let identity = Identity {
+        name: source.name.clone(),
+        version: source.version.clone(),
+        digest: source.digest.clone(),
+        manifest: source.manifest.to_json().map_err(SourceError::Json)?,
+    };
+    let (mut instance, operators) = loader.load(&source.model, &identity, limits).map_err(fault)?;
+    let metadata = instance.metadata().map_err(fault)?;
+    metadata
+        .manifest
+        .check(&metadata.inputs, &metadata.outputs)
+        .map_err(|error| PackError::Manifest { model: model(), error })?;
+    let rows = RowSchema::new(&metadata).map_err(|error| error.to_string());
+    Ok(Loaded { instance, metadata, rows, operators })
+}
+
+/// Packs the model of `source` and returns the component's bytes.
+///
+/// # Errors
+/// As [`load`], or when the snapshot cannot be taken.
+pub fn pack(loader: &Loader, source: &Source, limits: &Limits, progress: &Progress) -> Result<Vec<u8>, PackError> {
+    progress.step(format!("{} {}: loading {} bytes of ONNX", source.name, source.version, source.model.len()));
+    let Loaded { instance, metadata, operators, .. } = load(loader, source, limits)?;
+    progress.step(format!("{} {}: taking the snapshot", source.name, source.version));
+    let snapshot = loader.snapshot(instance).map_err(PackError::Snapshot)?;
+    progress.step(format!("{} {}: sealing", source.name, source.version));
+    let mut component = seal::seal(snapshot).map_err(|error| PackError::Seal(format!("{error:#}")))?;
+    Description::new(metadata, operators).append_to(&mut component)?;
+    Ok(component)
+}

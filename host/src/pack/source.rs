@@ -1,0 +1,166 @@
+//! The files of a model: `<name>/<version>/{model.onnx, model.toml, golden/}`, or one ONNX file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use edgewit_core::Manifest;
+
+use crate::digest;
+
+/// A model as it lies on disk.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The folder of the model's version; the ONNX file's own folder if that was given.
+    pub folder: PathBuf,
+    /// The ONNX file.
+    pub model_path: PathBuf,
+    /// Its bytes.
+    pub model: Vec<u8>,
+    /// Its SHA-256.
+    pub digest: String,
+    /// From the manifest, else from the folder or the file.
+    pub name: String,
+    /// From the manifest, else from the folder, else `1`.
+    pub version: String,
+    /// `model.toml`, or an empty one.
+    pub manifest: Manifest,
+}
+
+/// Why there is no model at a path.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// Nothing to read.
+    #[error("{path}: {error}")]
+    File {
+        /// What was to be read.
+        path: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// A folder without a model in it.
+    #[error("{0}: no model.onnx here, nor in a numbered folder below")]
+    Empty(String),
+    /// The manifest is not one.
+    #[error("{path}: {error}")]
+    Manifest {
+        /// The manifest.
+        path: String,
+        /// What is wrong and where.
+        error: Box<toml::de::Error>,
+    },
+    /// The manifest holds what JSON cannot.
+    #[error("model.toml: {0}")]
+    Json(serde_json::Error),
+    /// Names become parts of URLs and file names.
+    #[error("{path}: the {field} `{value}` may only hold letters, digits, `.`, `_` and `-`, and must begin with a letter or digit")]
+    Name {
+        /// Where it comes from.
+        path: String,
+        /// `name` or `version`.
+        field: &'static str,
+        /// What was found.
+        value: String,
+    },
+}
+
+impl Source {
+    /// Reads a model's version folder, its parent (the highest version is taken), or an ONNX file.
+    ///
+    /// # Errors
+    /// When there is no model, or its manifest does not parse.
+    pub fn read(path: &Path) -> Result<Source, SourceError> {
+        let file = |path: &Path, error| SourceError::File { path: path.display().to_string(), error };
+        let path = &path.canonicalize().map_err(|error| file(path, error))?;
+        let model_path = if path.is_dir() { model_in(path)? } else { path.clone() };
+        let folder = model_path.parent().unwrap_or(Path::new("/")).to_owned();
+        let model = fs::read(&model_path).map_err(|error| file(&model_path, error))?;
+
+        let manifest_path = folder.join("model.toml");
+        let manifest = match fs::read_to_string(&manifest_path) {
+            Ok(text) => parse(&text, &manifest_path)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Manifest::default(),
+            Err(error) => return Err(file(&manifest_path, error)),
+        };
+        let (name, version) = identify(&model_path, &folder, &manifest);
+        for (field, value) in [("name", &name), ("version", &version)] {
+            if !is_name(value) {
+                let path = model_path.display().to_string();
+                return Err(SourceError::Name { path, field, value: value.clone() });
+            }
+        }
+        let digest = digest::sha256(&model);
+        Ok(Source { folder, model_path, model, digest, name, version, manifest })
+    }
+}
+
+/// The folders of all model versions below `models`: `<name>/<version>`, in order.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub fn versions(models: &Path) -> Result<Vec<PathBuf>, SourceError> {
+    let mut found = vec![];
+    for model in folders(models)? {
+        found.extend(numbered(&model)?.into_iter().map(|(_, folder)| folder));
+    }
+    Ok(found)
+}
+
+fn model_in(folder: &Path) -> Result<PathBuf, SourceError> {
+    let direct = folder.join("model.onnx");
+    if direct.is_file() {
+        return Ok(direct);
+    }
+    match numbered(folder)?.pop() {
+        Some((_, version)) => Ok(version.join("model.onnx")),
+        None => Err(SourceError::Empty(folder.display().to_string())),
+    }
+}
+
+/// The version folders of a model, lowest first.
+fn numbered(model: &Path) -> Result<Vec<(u64, PathBuf)>, SourceError> {
+    let mut versions = folders(model)?
+        .into_iter()
+        .filter(|folder| folder.join("model.onnx").is_file())
+        .filter_map(|folder| Some((folder.file_name()?.to_str()?.parse().ok()?, folder)))
+        .collect::<Vec<(u64, PathBuf)>>();
+    versions.sort();
+    Ok(versions)
+}
+
+fn folders(parent: &Path) -> Result<Vec<PathBuf>, SourceError> {
+    let fail = |error| SourceError::File { path: parent.display().to_string(), error };
+    let mut folders = vec![];
+    for entry in fs::read_dir(parent).map_err(fail)? {
+        let path = entry.map_err(fail)?.path();
+        if path.is_dir() {
+            folders.push(path);
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+fn parse(text: &str, path: &Path) -> Result<Manifest, SourceError> {
+    toml::from_str(text)
+        .map_err(|error| SourceError::Manifest { path: path.display().to_string(), error: Box::new(error) })
+}
+
+/// `models/churn/1/model.onnx` is version 1 of churn; `some/where/iris.onnx` is version 1 of iris.
+fn identify(model_path: &Path, folder: &Path, manifest: &Manifest) -> (String, String) {
+    let text = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
+    let stem = text(model_path.file_stem()).unwrap_or_default();
+    let last = text(folder.file_name()).unwrap_or_default();
+    let in_version = stem == "model" && last.parse::<u64>().is_ok();
+    let name = match (&*stem, in_version) {
+        ("model", true) => text(folder.parent().and_then(Path::file_name)).unwrap_or(stem),
+        ("model", false) if !last.is_empty() => last.clone(),
+        _ => stem,
+    };
+    let version = if in_version { last } else { "1".into() };
+    (manifest.name.clone().unwrap_or(name), manifest.version.clone().unwrap_or(version))
+}
+
+fn is_name(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+}

@@ -1,0 +1,30 @@
+//! Running components: the only place that names wasmtime.
+//!
+//! [`Engine`] compiles and holds the pool of sandboxes, [`CompileCache`] keeps machine code on
+//! disk, [`Program`] is a component that is ready to be instantiated, and an [`Instance`] is one
+//! sandbox with its memory limit and its deadline. Faults come out as [`Error`], with the reason.
+
+mod cache;
+mod convert;
+mod engine;
+mod error;
+mod instance;
+mod panic;
+mod program;
+mod snapshot;
+
+pub use cache::CompileCache;
+pub use engine::{Engine, EngineConfig};
+pub use error::Error;
+pub use instance::{Identity, Instance, Limits, Operator};
+pub use program::Program;
+pub use snapshot::Loader;
+
+/// The Rust form of `wit/inference.wit`.
+#[allow(missing_docs, unreachable_pub, reason = "generated; the documentation is in the WIT file")]
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "loader",
+    });
+}

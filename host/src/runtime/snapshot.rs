@@ -1,0 +1,63 @@
+//! The predictor before it has a model: loading one into a sandbox, and taking the snapshot.
+//!
+//! wasmtime-wizer first adds exports to the component through which its memory can be read, then,
+//! after the model is loaded, writes that memory back into the component as its initial state.
+//! The added exports cost nothing, so one compiled predictor serves `pack` and `verify` alike.
+
+use wasmtime_wizer::{WasmtimeWizerComponent, Wizer};
+
+use super::{CompileCache, Engine, Error, Identity, Instance, Limits, Operator, Program};
+
+/// The unpacked predictor, compiled.
+pub struct Loader<'a> {
+    predictor: &'a [u8],
+    program: Program,
+}
+
+impl<'a> Loader<'a> {
+    /// Compiles the predictor component, or takes it from the cache.
+    ///
+    /// # Errors
+    /// When `predictor` is not the component it should be.
+    pub fn new(engine: &Engine, cache: &CompileCache, predictor: &'a [u8]) -> Result<Loader<'a>, Error> {
+        let (_, instrumented) = wizer().instrument_component(predictor).map_err(Error::component)?;
+        let program = Program::new(engine, cache, &instrumented)?;
+        Ok(Loader { predictor, program })
+    }
+
+    /// Loads an ONNX file into a new sandbox, which can then predict.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] when the file is not ONNX, [`Error::Unsupported`] naming every node
+    /// that cannot run, or a fault of the sandbox.
+    pub fn load(&self, model: &[u8], identity: &Identity, limits: &Limits) -> Result<(Instance, Vec<Operator>), Error> {
+        let mut instance = self.program.instantiate(limits)?;
+        let indices = self.program.load.as_ref().ok_or_else(|| Error::Component("it has no `load`".into()))?;
+        let load = indices.load(&mut instance.store, &instance.instance).map_err(Error::component)?;
+        instance.restart_clock();
+        let called = load.call_load(&mut instance.store, model, identity);
+        let operators = called.map_err(|error| instance.fault(&error))?.map_err(super::convert::error)?;
+        Ok((instance, operators))
+    }
+
+    /// Turns the memory of a loaded sandbox into a component that starts with it. The result
+    /// still exports `load`.
+    ///
+    /// # Errors
+    /// When the predictor holds state that a snapshot cannot carry.
+    pub fn snapshot(&self, mut instance: Instance) -> Result<Vec<u8>, Error> {
+        instance.restart_clock();
+        let wizer = wizer();
+        let (context, _) = wizer.instrument_component(self.predictor).map_err(Error::component)?;
+        let mut source = WasmtimeWizerComponent { store: &mut instance.store, instance: instance.instance };
+        // Nothing in a sandbox waits, so neither does this.
+        pollster::block_on(wizer.snapshot_component(&context, &mut source)).map_err(Error::component)
+    }
+}
+
+fn wizer() -> Wizer {
+    let mut wizer = Wizer::new();
+    // There is no initialisation function to remove: the host calls `load` itself.
+    wizer.keep_init_func(true);
+    wizer
+}

@@ -1,0 +1,160 @@
+//! Which models there are, which of them are ready, and which one answers.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde::Serialize;
+
+use super::{Deployment, Error};
+use crate::telemetry::Telemetry;
+
+/// All model versions of this host, by name, then by version from lowest to highest.
+pub struct Registry {
+    models: RwLock<BTreeMap<String, BTreeMap<Version, Entry>>>,
+    default: Option<String>,
+    telemetry: Arc<Telemetry>,
+}
+
+enum Entry {
+    Loading,
+    Ready(Arc<Deployment>),
+    Failed(String),
+}
+
+/// How far a model version is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Being packed, compiled or started.
+    Loading,
+    /// Answers.
+    Ready,
+    /// Will not answer.
+    Failed,
+}
+
+/// One model version, as the health route shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ModelState {
+    /// The model.
+    pub name: String,
+    /// The version.
+    pub version: String,
+    /// How far it is.
+    pub state: State,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A version's place in the order: by its dot-separated numbers, text after them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Version(Vec<(u64, String)>, String);
+
+impl Version {
+    fn new(text: &str) -> Version {
+        let part = |part: &str| {
+            let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+            (part[..digits].parse().unwrap_or(0), part[digits..].to_owned())
+        };
+        Version(text.split('.').map(part).collect(), text.to_owned())
+    }
+}
+
+impl Registry {
+    /// An empty registry. `default` names the model of requests that name none; without it, a
+    /// single model is the default.
+    pub fn new(default: Option<String>, telemetry: Arc<Telemetry>) -> Registry {
+        Registry { models: RwLock::default(), default, telemetry }
+    }
+
+    /// Announces a version that will be loaded.
+    pub fn announce(&self, name: &str, version: &str) {
+        self.set(name, version, Entry::Loading);
+    }
+
+    /// Takes a version into service.
+    pub fn insert(&self, deployment: Deployment) {
+        let (name, version) = (deployment.metadata.name.clone(), deployment.metadata.version.clone());
+        self.set(&name, &version, Entry::Ready(Arc::new(deployment)));
+    }
+
+    /// Notes why a version will not come into service.
+    pub fn fail(&self, name: &str, version: &str, reason: String) {
+        self.set(name, version, Entry::Failed(reason));
+    }
+
+    fn set(&self, name: &str, version: &str, entry: Entry) {
+        let mut models = self.models.write().unwrap_or_else(PoisonError::into_inner);
+        models.entry(name.to_owned()).or_default().insert(Version::new(version), entry);
+        let ready = |entry: &&Entry| matches!(entry, Entry::Ready(_));
+        self.telemetry.models_loaded(models.values().flat_map(BTreeMap::values).filter(ready).count());
+    }
+
+    /// The deployment for a request: of the named or the default model, in the named or the
+    /// highest version that is ready.
+    ///
+    /// # Errors
+    /// When there is no such model or version, or it is not ready.
+    pub fn find(&self, name: Option<&str>, version: Option<&str>) -> Result<Arc<Deployment>, Error> {
+        let models = self.models.read().unwrap_or_else(PoisonError::into_inner);
+        let name = match name.or(self.default.as_deref()) {
+            Some(name) => name,
+            None if models.len() == 1 => models.keys().next().ok_or(Error::NoDefault)?,
+            None => return Err(Error::NoDefault),
+        };
+        let versions = models.get(name).ok_or_else(|| Error::UnknownModel(name.to_owned()))?;
+        let entry = match version {
+            Some(version) => {
+                let unknown = || Error::UnknownVersion { model: name.to_owned(), version: version.to_owned() };
+                Some(versions.get(&Version::new(version)).ok_or_else(unknown)?)
+            }
+            None => versions.values().rev().find(|entry| matches!(entry, Entry::Ready(_))),
+        };
+        match entry {
+            Some(Entry::Ready(deployment)) => Ok(deployment.clone()),
+            _ => Err(Error::NotReady(name.to_owned())),
+        }
+    }
+
+    /// The versions of a model that are ready, lowest first.
+    pub fn versions(&self, name: &str) -> Vec<String> {
+        let ready = |model: &ModelState| model.name == name && model.state == State::Ready;
+        self.states().into_iter().filter(ready).map(|model| model.version).collect()
+    }
+
+    /// Every model version and how far it is.
+    pub fn states(&self) -> Vec<ModelState> {
+        let models = self.models.read().unwrap_or_else(PoisonError::into_inner);
+        let state = |name: &String, version: &Version, entry: &Entry| {
+            let (state, reason) = match entry {
+                Entry::Loading => (State::Loading, None),
+                Entry::Ready(_) => (State::Ready, None),
+                Entry::Failed(reason) => (State::Failed, Some(reason.clone())),
+            };
+            ModelState { name: name.clone(), version: version.1.clone(), state, reason }
+        };
+        models
+            .iter()
+            .flat_map(|(name, versions)| versions.iter().map(move |(version, entry)| state(name, version, entry)))
+            .collect()
+    }
+
+    /// Whether every announced version is ready, and there is one.
+    pub fn is_ready(&self) -> bool {
+        let states = self.states();
+        !states.is_empty() && states.iter().all(|model| model.state == State::Ready)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Version;
+
+    #[test]
+    fn versions_are_ordered_by_their_numbers() {
+        let mut versions = ["10", "9", "1.2.10", "1.2.9", "2", "1.2.9-rc1"].map(Version::new);
+        versions.sort();
+        assert_eq!(versions.map(|version| version.1), ["1.2.9", "1.2.9-rc1", "1.2.10", "2", "9", "10"]);
+    }
+}

@@ -1,0 +1,36 @@
+//! The integration tests: one binary, a file per feature.
+
+mod architecture;
+mod bad_models;
+mod bad_requests;
+mod command_line;
+mod datatypes;
+mod edge;
+mod golden;
+mod isolation;
+mod lifecycle;
+mod metrics;
+mod oip;
+mod pack;
+mod rows;
+
+use serde_json::{Value, json};
+
+/// A customer of the churn model; every feature at a plausible value.
+fn customer() -> Value {
+    json!({
+        "gender": "Female", "SeniorCitizen": 0, "Partner": "Yes", "Dependents": "No", "tenure": 1,
+        "PhoneService": "No", "MultipleLines": "No phone service", "InternetService": "DSL",
+        "OnlineSecurity": "No", "OnlineBackup": "Yes", "DeviceProtection": "No", "TechSupport": "No",
+        "StreamingTV": "No", "StreamingMovies": "No", "Contract": "Month-to-month",
+        "PaperlessBilling": "Yes", "PaymentMethod": "Electronic check", "MonthlyCharges": 29.85,
+        "TotalCharges": 29.85,
+    })
+}
+
+/// [`customer`] with one field changed; null removes nothing, it is a value.
+fn customer_with(field: &str, value: Value) -> Value {
+    let mut row = customer();
+    row[field] = value;
+    row
+}

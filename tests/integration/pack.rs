@@ -1,0 +1,74 @@
+//! The packed component: sealed, described, deterministic.
+
+use std::fs;
+
+use edgewit::pack::description::{Description, Outline};
+use edgewit_tests::command::run;
+use edgewit_tests::model;
+
+/// Packs churn into a folder and returns the bytes.
+fn packed(folder: &std::path::Path, name: &str) -> Vec<u8> {
+    let output = folder.join(name);
+    let pack = run(["pack".into(), model("churn/1"), "-o".into(), output.clone()]);
+    assert_eq!(pack.code, Some(0), "{pack:?}");
+    assert!(pack.out.contains("churn 1"), "{pack:?}");
+    fs::read(output).expect("the component was written")
+}
+
+#[test]
+fn packing_twice_gives_the_same_bytes_and_imports_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (first, second) = (packed(folder.path(), "a.wasm"), packed(folder.path(), "b.wasm"));
+    assert!(first == second, "the two components differ");
+    wasmparser::Validator::new().validate_all(&first).expect("a valid component");
+    let outline = Outline::read(&first).expect("an outline");
+    assert!(outline.imports.is_empty(), "{:?}", outline.imports);
+    assert_eq!(outline.exports, ["edgewit:inference/types@0.1.0", "edgewit:inference/predict@0.1.0"]);
+    let description = Description::read(&first).expect("a description");
+    assert_eq!(description.model.name, "churn");
+    assert_eq!(description.model.inputs.len(), 19);
+}
+
+#[test]
+fn inspect_shows_name_digest_tensors_operators_and_no_imports() {
+    let folder = tempfile::tempdir().expect("a folder");
+    packed(folder.path(), "churn.wasm");
+    let path = folder.path().join("churn.wasm");
+    let onnx = fs::read(model("churn/1/model.onnx")).expect("the model");
+    let digest = edgewit::digest::sha256(&onnx);
+
+    let text = run(["inspect".as_ref(), path.as_os_str()]);
+    assert_eq!(text.code, Some(0), "{text:?}");
+    let expected = ["churn 1", &*digest, "tenure FP32 [N, 1]", "label BYTES [N]", "probabilities FP32 [N, 2]"];
+    for expected in expected.into_iter().chain(["ai.onnx.ml.OneHotEncoder x15", "imports    none"]) {
+        assert!(text.out.contains(expected), "`{expected}` is not in\n{}", text.out);
+    }
+
+    let json = run(["inspect".as_ref(), path.as_os_str(), "--json".as_ref()]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
+    assert_eq!(json["digest"], digest);
+    assert_eq!(json["imports"], serde_json::json!([]));
+    assert_eq!(json["inputs"][0]["datatype"], "BYTES");
+}
+
+#[test]
+fn a_file_that_is_not_a_packed_model_is_refused_by_inspect() {
+    let refused = run(["inspect".into(), model("churn/1/model.onnx")]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.err.contains("not a WebAssembly component"), "{}", refused.err);
+}
+
+#[test]
+fn a_packed_component_predicts_as_its_model_does() {
+    let folder = tempfile::tempdir().expect("a folder");
+    packed(folder.path(), "churn.wasm");
+    let row = crate::customer().to_string();
+    let answer = |model: std::ffi::OsString| {
+        let run = run(["predict".into(), model, "--row".into(), row.clone().into()]);
+        let json: serde_json::Value = serde_json::from_str(&run.out).unwrap_or_else(|_| panic!("{run:?}"));
+        json["probability"].clone()
+    };
+    let from_wasm = answer(folder.path().join("churn.wasm").into());
+    assert_eq!(from_wasm, answer(model("churn").into()));
+    assert!(from_wasm.is_array());
+}

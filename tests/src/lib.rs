@@ -1,0 +1,26 @@
+//! What the integration tests share: a real server process, a real command, a Spin-like host for
+//! the edge component, and small ONNX models with a fault in each.
+
+pub mod command;
+pub mod edge;
+pub mod http;
+pub mod onnx;
+pub mod server;
+
+use std::path::{Path, PathBuf};
+
+/// The repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+/// A folder of this repository's models.
+pub fn model(name: &str) -> PathBuf {
+    root().join("models").join(name)
+}
+
+/// Where the tests keep packed and compiled components between runs; a digest of everything
+/// they were made from is in their names.
+pub fn cache() -> PathBuf {
+    root().join("target/test-cache")
+}

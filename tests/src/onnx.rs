@@ -1,0 +1,104 @@
+//! Small ONNX models, made in code: one operator of each datatype, and models with a fault.
+
+use std::fs;
+use std::path::Path;
+
+use prost::Message;
+use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
+use tract_onnx::pb::{
+    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
+};
+
+/// An axis of an input: fixed, named, or left out as exporters leave the batch.
+#[derive(Debug, Clone, Copy)]
+pub enum Dim {
+    /// Always this long.
+    Fixed(i64),
+    /// A `dim_param`.
+    Named(&'static str),
+    /// Neither value nor name.
+    Unnamed,
+}
+
+/// A graph under construction.
+#[derive(Debug, Default)]
+pub struct Graph(GraphProto);
+
+impl Graph {
+    /// An empty graph.
+    pub fn new() -> Graph {
+        Graph::default()
+    }
+
+    /// An input of an ONNX element type (`TensorProto.DataType`).
+    pub fn input(mut self, name: &str, element: i32, dims: &[Dim]) -> Graph {
+        self.0.input.push(info(name, element, dims));
+        self
+    }
+
+    /// An output, whose shape is for the model to find out.
+    pub fn output(mut self, name: &str, element: i32) -> Graph {
+        self.0.output.push(ValueInfoProto { r#type: Some(tensor(element, None)), name: name.into(), ..Default::default() });
+        self
+    }
+
+    /// A node of the default domain, named as its operator and its output.
+    pub fn node(self, operator: &str, inputs: &[&str], output: &str) -> Graph {
+        self.node_of("", operator, inputs, output)
+    }
+
+    /// A node of any domain.
+    pub fn node_of(mut self, domain: &str, operator: &str, inputs: &[&str], output: &str) -> Graph {
+        self.0.node.push(NodeProto {
+            name: format!("{operator}_{output}"),
+            op_type: operator.into(),
+            domain: domain.into(),
+            input: inputs.iter().map(|name| (*name).to_owned()).collect(),
+            output: vec![output.into()],
+            ..Default::default()
+        });
+        self
+    }
+
+    /// The ONNX file.
+    pub fn bytes(self) -> Vec<u8> {
+        let opset = |domain: &str, version| OperatorSetIdProto { domain: domain.into(), version };
+        let model = ModelProto {
+            ir_version: 8,
+            opset_import: vec![opset("", 18), opset("ai.onnx.ml", 3)],
+            graph: Some(self.0),
+            ..Default::default()
+        };
+        model.encode_to_vec()
+    }
+
+    /// Writes `<folder>/<name>/1/model.onnx`.
+    pub fn save(self, folder: &Path, name: &str) {
+        save(folder, name, &self.bytes());
+    }
+}
+
+/// Writes any bytes as `<folder>/<name>/1/model.onnx`.
+pub fn save(folder: &Path, name: &str, bytes: &[u8]) {
+    let folder = folder.join(name).join("1");
+    fs::create_dir_all(&folder).expect("the folder can be made");
+    fs::write(folder.join("model.onnx"), bytes).expect("the model can be written");
+}
+
+fn info(name: &str, element: i32, dims: &[Dim]) -> ValueInfoProto {
+    let dim = |dim: &Dim| Dimension {
+        value: match *dim {
+            Dim::Fixed(length) => Some(dimension::Value::DimValue(length)),
+            Dim::Named(name) => Some(dimension::Value::DimParam(name.into())),
+            Dim::Unnamed => None,
+        },
+        ..Default::default()
+    };
+    let shape = TensorShapeProto { dim: dims.iter().map(dim).collect() };
+    ValueInfoProto { name: name.into(), r#type: Some(tensor(element, Some(shape))), ..Default::default() }
+}
+
+fn tensor(element: i32, shape: Option<TensorShapeProto>) -> TypeProto {
+    let tensor = type_proto::Tensor { elem_type: element, shape };
+    TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..Default::default() }
+}

@@ -1,0 +1,82 @@
+//! A real `edgewit serve` process on a free port, stopped by its process id.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use crate::command::edgewit;
+use crate::http::Client;
+
+/// A running server; dropping it kills the process.
+pub struct Server {
+    process: Child,
+    lines: std::io::Lines<BufReader<ChildStdout>>,
+    /// The address, as `http://host:port`.
+    pub base: String,
+    /// A client for it.
+    pub client: Client,
+}
+
+impl Server {
+    /// Starts a server for a folder of models and waits until it listens.
+    pub fn start(models: &Path, arguments: &[&str]) -> Server {
+        let mut process = edgewit()
+            .args(["serve", "--listen", "127.0.0.1:0", "--models"])
+            .arg(models)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("edgewit starts");
+        let mut lines = BufReader::new(process.stdout.take().expect("stdout is piped")).lines();
+        let listening = lines.next().expect("the server says where it listens").expect("the line is text");
+        let base = listening.strip_prefix("listening on ").expect("the first line is the address").to_owned();
+        let client = Client::new(base.clone());
+        Server { process, lines, base, client }
+    }
+
+    /// As [`Server::start`], and waits until every model is loaded.
+    pub fn ready(models: &Path, arguments: &[&str]) -> Server {
+        let mut server = Server::start(models, arguments);
+        server.wait_for("ready");
+        server
+    }
+
+    /// Reads the server's lines up to one that begins with `start`, and returns that.
+    pub fn wait_for(&mut self, start: &str) -> String {
+        let found = self.lines.find(|line| line.as_ref().is_ok_and(|line| line.starts_with(start)));
+        found.unwrap_or_else(|| panic!("the server never said `{start}`")).expect("the line is text")
+    }
+
+    /// Sends SIGTERM, without waiting.
+    pub fn terminate(&self) {
+        let status = Command::new("kill").arg(self.process.id().to_string()).status();
+        assert!(status.expect("kill starts").success());
+    }
+
+    /// Waits for the process to end.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.process.wait().expect("the process ends")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A server of this repository's models, shared by the tests that run at the same time; the last
+/// one stops it.
+pub fn shared() -> Arc<Server> {
+    static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+    // A test that failed while starting it leaves the lock poisoned and nothing half made.
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.upgrade().unwrap_or_else(|| {
+        let server = Arc::new(Server::ready(&crate::root().join("models"), &[]));
+        *shared = Arc::downgrade(&server);
+        server
+    })
+}

@@ -1,0 +1,140 @@
+//! `cargo xtask`: set up, build, serve and test from a clean clone.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+use xtask::components::{self, EDGE, PREDICTOR, root};
+use xtask::setup;
+
+/// Set up, build, serve and test Edgewit; each command does by itself what it needs first.
+#[derive(Parser)]
+#[command(name = "cargo xtask", arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Add the wasm targets that the build needs.
+    Setup,
+    /// Build the components, and pack the churn model where spin.toml expects it.
+    Components,
+    /// Set up, build, pack and serve the models of this repository.
+    Serve {
+        /// Further arguments for `edgewit serve`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Set up, build and run every test.
+    Test {
+        /// The long suites in full length, too.
+        #[arg(long)]
+        full: bool,
+    },
+    /// Check formatting, lints, and the licences and sources of the dependencies.
+    Lint,
+    /// Measure; see bench/.
+    Bench,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Setup => setup::setup(),
+        Task::Components => components(),
+        Task::Serve { arguments } => serve(&arguments),
+        Task::Test { full } => test(full),
+        Task::Lint => lint(),
+        Task::Bench => bench(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn components() -> Result<()> {
+    let edgewit = build()?;
+    run(Command::new(edgewit).args(["pack", "models/churn", "--output", "packed/churn-1.wasm"]))
+}
+
+fn serve(arguments: &[OsString]) -> Result<()> {
+    let edgewit = build()?;
+    run(Command::new(edgewit).arg("serve").args(["--models", "models"]).args(arguments))
+}
+
+fn test(full: bool) -> Result<()> {
+    build()?;
+    if full {
+        step("every long suite in full length");
+    }
+    step("tests");
+    let mut command = cargo(["test", "--release", "--locked"]);
+    if full {
+        command.env("EDGEWIT_TEST_FULL", "1");
+    }
+    run(&mut command)
+}
+
+fn lint() -> Result<()> {
+    setup::setup()?;
+    step("format");
+    run(&mut cargo(["fmt", "--all", "--check"]))?;
+    step("clippy, host");
+    run(&mut cargo(["clippy", "--release", "--locked", "--all-targets", "--", "-D", "warnings"]))?;
+    for package in [&PREDICTOR, &EDGE] {
+        step(&format!("clippy, {}", package.name));
+        let target = ["--target", package.target, "--target-dir", "target/components"];
+        run(cargo(["clippy", "--locked", "--profile", "component", "--package", package.name])
+            .args(target)
+            .args(["--", "-D", "warnings"]))?;
+    }
+    step("licences and sources of the dependencies");
+    // The advisory database is fetched from the network, so it is not part of this check.
+    run(&mut cargo(["deny", "--locked", "check", "bans", "licenses", "sources"]))
+        .context("cargo-deny is needed; install it with: cargo install --locked cargo-deny")
+}
+
+fn bench() -> Result<()> {
+    build()?;
+    run(&mut cargo(["bench", "--locked", "--package", "edgewit-bench"]))
+}
+
+/// Builds the components and the host, with their progress on the terminal, and returns the path
+/// of the `edgewit` command.
+fn build() -> Result<PathBuf> {
+    setup::setup()?;
+    for package in [&PREDICTOR, &EDGE] {
+        step(&format!("component {} (the first build takes some minutes)", package.name));
+        components::build(package)?;
+    }
+    step("edgewit (the first build takes some minutes)");
+    run(&mut cargo(["build", "--release", "--locked"]))?;
+    Ok(root().join("target/release").join(format!("edgewit{}", std::env::consts::EXE_SUFFIX)))
+}
+
+fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments);
+    command
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    command.current_dir(root());
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command.status().with_context(|| format!("cannot start {program}"))?;
+    if !status.success() {
+        bail!("{program} failed: {status}");
+    }
+    Ok(())
+}
+
+fn step(text: &str) {
+    eprintln!("==> {text}");
+}
