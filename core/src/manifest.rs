@@ -1,7 +1,7 @@
 //! `model.toml`: what the ONNX file cannot say about a model.
 //!
 //! The host reads it from TOML and the packed component carries it as JSON; here are only the
-//! fields, and in [`check`] what must hold between them and the model. Shapes and datatypes are
+//! fields, and in [`Manifest::check`] what must hold between them and the model. Shapes and datatypes are
 //! not among the fields: they come from the model.
 
 mod check;

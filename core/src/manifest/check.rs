@@ -30,6 +30,12 @@ pub enum ManifestError {
         /// The field.
         name: String,
     },
+    /// A metric that the packed manifest, which is JSON, could not hold.
+    #[error("metric {name:?} is not a finite number")]
+    Metric {
+        /// The metric.
+        name: String,
+    },
     /// A feature of an input that does not exist.
     #[error("feature {feature:?}: the model has no input {input:?}; its inputs are {inputs:?}")]
     UnknownInput {
@@ -120,6 +126,9 @@ impl Manifest {
         unique("features", self.features.iter().map(|feature| &feature.name))?;
         if let Some(name) = self.passthrough.iter().find(|name| ANSWER_FIELDS.contains(&name.as_str())) {
             return Err(ManifestError::Reserved { name: name.clone() });
+        }
+        if let Some((name, _)) = self.metrics.iter().find(|(_, value)| !value.is_finite()) {
+            return Err(ManifestError::Metric { name: name.clone() });
         }
         for feature in &self.features {
             let input = feature.input_name();

@@ -157,3 +157,10 @@ fn a_model_that_rows_cannot_ask_has_no_features() {
         Err(r#"this model cannot be asked by rows, use the v2 route: input "x" is a single value"#),
     );
 }
+
+#[test]
+fn a_metric_is_finite() {
+    let metrics = [("auc".to_owned(), f64::NAN)].into();
+    let error = Manifest { metrics, ..Manifest::default() }.check(&[], &[]).unwrap_err();
+    assert_eq!(error.to_string(), r#"metric "auc" is not a finite number"#);
+}
