@@ -48,7 +48,28 @@ pub fn compose(packed: &[u8]) -> Result<Vec<u8>> {
     Ok(graph.encode(EncodeOptions::default())?)
 }
 
-/// A `wasi:http` host for one component on a free port; ends when it is dropped.
+/// A compiled component that answers HTTP.
+#[derive(Clone)]
+pub struct EdgeApplication {
+    pre: ProxyPre<State>,
+}
+
+impl EdgeApplication {
+    /// Compiles `component`.
+    ///
+    /// # Errors
+    /// When it does not compile or imports what `wasi:http` hosts do not have.
+    pub fn compile(component: &[u8]) -> Result<EdgeApplication> {
+        let engine = Engine::default();
+        let component = Component::new(&engine, component)?;
+        let mut linker = Linker::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+        Ok(EdgeApplication { pre: ProxyPre::new(linker.instantiate_pre(&component)?)? })
+    }
+}
+
+/// A `wasi:http` host for one application on a free port; ends when it is dropped.
 pub struct EdgeHost {
     /// A client for it.
     pub client: Client,
@@ -56,18 +77,12 @@ pub struct EdgeHost {
 }
 
 impl EdgeHost {
-    /// Compiles `component` and listens.
+    /// Listens for `application`.
     ///
     /// # Errors
-    /// When it does not compile or imports what `wasi:http` hosts do not have.
-    pub fn start(component: &[u8]) -> Result<EdgeHost> {
-        let engine = Engine::default();
-        let component = Component::new(&engine, component)?;
-        let mut linker = Linker::new(&engine);
-        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-        let host = Arc::new(Host { pre: ProxyPre::new(linker.instantiate_pre(&component)?)? });
-
+    /// When no port can be had.
+    pub fn start(application: &EdgeApplication) -> Result<EdgeHost> {
+        let host = Arc::new(application.clone());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let client = Client::new(format!("http://{}", listener.local_addr()?));
@@ -85,11 +100,7 @@ impl EdgeHost {
     }
 }
 
-struct Host {
-    pre: ProxyPre<State>,
-}
-
-impl Host {
+impl EdgeApplication {
     /// One instance for one request, dropped with its store.
     async fn handle(
         &self,

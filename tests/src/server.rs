@@ -38,7 +38,8 @@ impl Server {
     /// As [`Server::start`], and waits until every model is loaded.
     pub fn ready(models: &Path, arguments: &[&str]) -> Server {
         let mut server = Server::start(models, arguments);
-        server.wait_for("ready");
+        let line = server.wait_for("");
+        assert_eq!(line, "ready", "{}", server.client.get("/health").text);
         server
     }
 

@@ -42,7 +42,9 @@ impl IntsOrStrings {
             (ints, strings) if strings.is_empty() && !ints.is_empty() => Ok(Self::Ints(ints)),
             (ints, strings) if ints.is_empty() && !strings.is_empty() => Ok(Self::Strings(strings)),
             (ints, _) if ints.is_empty() => {
-                bail!("expected one of the attributes {ints_name} and {strings_name}, both are absent or empty")
+                bail!(
+                    "expected one of the attributes {ints_name} and {strings_name}, both are absent or empty"
+                )
             }
             _ => bail!("expected one of the attributes {ints_name} and {strings_name}, both are set"),
         }
@@ -82,12 +84,15 @@ pub(crate) fn wire_data(
     Ok(wire)
 }
 
-/// Number of columns of an input `[N, C]` or `[C]`, and the check that `len` parameters fit it: 1 or C of them.
+/// Checks that `len` parameters fit an input `[N, C]` or `[C]`: 1 or C of them.
 pub(crate) fn check_per_column(what: &str, len: usize, shape: &[usize]) -> TractResult<()> {
     let Some(&columns) = shape.last().filter(|_| shape.len() <= 2) else {
         bail!("expected an input [N, C] or [C], got shape {shape:?}")
     };
-    ensure!(len == 1 || len == columns, "{what} has {len} values, expected 1 or the input's {columns} columns");
+    ensure!(
+        len == 1 || len == columns,
+        "{what} has {len} values, expected 1 or the input's {columns} columns"
+    );
     Ok(())
 }
 

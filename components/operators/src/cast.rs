@@ -14,7 +14,10 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_core::ops::cast::cast as core_cast;
 use tract_onnx::tract_hir::internal::*;
 
-pub(crate) fn cast(ctx: &ParsingContext, node: &NodeProto) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
+pub(crate) fn cast(
+    ctx: &ParsingContext,
+    node: &NodeProto,
+) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
     let mut to = node.get_attr::<DatumType>("to")?;
     if to == i64::datum_type() && !is_data(ctx, node) {
         to = TDim::datum_type();
@@ -25,8 +28,11 @@ pub(crate) fn cast(ctx: &ParsingContext, node: &NodeProto) -> TractResult<(Box<d
 /// Whether everything that `node` is computed from is a graph input or a constant, by way of nodes that read no shape.
 fn is_data(ctx: &ParsingContext, node: &NodeProto) -> bool {
     let [graph] = ctx.parent_graphs[..] else { return false };
-    let producers: HashMap<&str, &NodeProto> =
-        graph.node.iter().flat_map(|node| node.output.iter().map(move |name| (name.as_str(), node))).collect();
+    let producers: HashMap<&str, &NodeProto> = graph
+        .node
+        .iter()
+        .flat_map(|node| node.output.iter().map(move |name| (name.as_str(), node)))
+        .collect();
     let mut seen = HashSet::new();
     let mut todo = vec![node];
     while let Some(node) = todo.pop() {
@@ -62,12 +68,7 @@ impl Expansion for Cast {
         s.equals(&outputs[0].shape, &inputs[0].shape)
     }
 
-    fn wire(
-        &self,
-        prefix: &str,
-        model: &mut TypedModel,
-        inputs: &[OutletId],
-    ) -> TractResult<TVec<OutletId>> {
+    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
         let from = model.outlet_fact(inputs[0])?.datum_type;
         let string = String::datum_type();
         if from == string && self.to.is_tdim() {
@@ -136,7 +137,8 @@ impl TypedOp for Text {
 
 /// Rust reads `NaN`, `INF` and their signs in any case, as ONNX asks.
 fn parse<T: Datum + std::str::FromStr>(input: &Tensor) -> TractResult<Tensor> {
-    let number = |s: &String| s.trim().parse().ok().with_context(|| format!("{s:?} is no {:?}", T::datum_type()));
+    let number =
+        |s: &String| s.trim().parse().ok().with_context(|| format!("{s:?} is no {:?}", T::datum_type()));
     let values = input.try_as_plain_ram()?.as_slice::<String>()?.iter().map(number);
     shaped(input.shape(), values.collect::<TractResult<Vec<T>>>()?)
 }
@@ -161,7 +163,72 @@ fn text(value: f64, plain: String, scientific: String, digits: i32) -> String {
         _ => plain,
     }
 }
+
+/// `Tensor::from_shape` takes only what is `Copy`, which strings are not.
 fn shaped<T: Datum>(shape: &[usize], values: Vec<T>) -> TractResult<Tensor> {
     Ok(tract_ndarray::ArrayD::from_shape_vec(shape, values)?.into_tensor())
 }
 
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{check, int, model, node, refuse, run_model};
+
+    const FLOAT: i64 = 1;
+    const INT32: i64 = 6;
+    const INT64: i64 = 7;
+    const STRING: i64 = 8;
+    const DOUBLE: i64 = 11;
+
+    fn cast(to: i64) -> NodeProto {
+        node("", "Cast", vec![int("to", to)])
+    }
+
+    fn strings(values: &[&str]) -> Tensor {
+        tensor1(&values.iter().map(ToString::to_string).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn data_is_cast_to_int64_exactly() {
+        check(cast(INT64), tensor1(&[1e15f64, -2.9]), tensor1(&[1_000_000_000_000_000i64, -2]));
+        check(cast(INT64), tensor1(&[i64::MAX, i64::MIN]), tensor1(&[i64::MAX, i64::MIN]));
+        check(cast(INT64), tensor1(&[1.5f32]), tensor1(&[1i64]));
+    }
+
+    #[test]
+    fn strings_are_parsed_as_every_number_type() {
+        check(cast(INT64), strings(&["9007199254740993", "-1"]), tensor1(&[9_007_199_254_740_993i64, -1]));
+        check(cast(INT32), strings(&["7"]), tensor1(&[7i32]));
+        check(cast(FLOAT), strings(&["1e-5", "INF", "-inf", "NaN"]), {
+            tensor1(&[1e-5f32, f32::INFINITY, f32::NEG_INFINITY, f32::NAN])
+        });
+        check(cast(DOUBLE), strings(&["0.1"]), tensor1(&[0.1f64]));
+    }
+
+    #[test]
+    fn a_string_that_is_no_number_is_refused_by_its_text() {
+        refuse(cast(FLOAT), strings(&["one"]), "\"one\" is no F32");
+        refuse(cast(INT64), strings(&["1.5"]), "\"1.5\" is no I64");
+    }
+
+    #[test]
+    fn numbers_are_written_as_onnx_has_them() {
+        let x = tensor1(&[0.1f32, 1e20, 2.5e-7, 100.0, f32::NAN, f32::NEG_INFINITY]);
+        check(cast(STRING), x, strings(&["0.1", "1e+20", "2.5e-07", "100", "NaN", "-INF"]));
+        check(cast(STRING), tensor1(&[1e16f64]), strings(&["10000000000000000"]));
+        check(cast(STRING), tensor1(&[i64::MIN]), strings(&["-9223372036854775808"]));
+    }
+
+    #[test]
+    fn a_symbolic_dimension_survives_a_cast_of_a_shape() {
+        let mut shape = node("", "Shape", vec![]);
+        (shape.name, shape.output) = ("shape".into(), vec!["s".into()]);
+        let mut cast = cast(INT64);
+        (cast.input, cast.output) = (vec!["s".into()], vec!["t".into()]);
+        let mut reshape = node("", "Reshape", vec![]);
+        (reshape.name, reshape.input) = ("reshape".into(), vec!["x".into(), "t".into()]);
+        let x = tensor2(&[[1f32, 2.0]]);
+        let outputs = run_model(model(vec![shape, cast, reshape], &x, true, &["y"]), &x).unwrap();
+        assert_eq!(outputs[0], x);
+    }
+}

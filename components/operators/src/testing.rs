@@ -1,0 +1,146 @@
+//! For the tests: a node becomes a model, and the model runs as one from a file would.
+
+use tract_onnx::pb::attribute_proto::AttributeType;
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
+use tract_onnx::pb::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
+    TypeProto, ValueInfoProto, type_proto,
+};
+use tract_onnx::tract_hir::internal::*;
+
+pub(crate) fn node(domain: &str, op_type: &str, attribute: Vec<AttributeProto>) -> NodeProto {
+    NodeProto {
+        name: "tested".into(),
+        domain: domain.into(),
+        op_type: op_type.into(),
+        input: vec!["x".into()],
+        output: vec!["y".into()],
+        attribute,
+        ..NodeProto::default()
+    }
+}
+
+fn attribute(name: &str, r#type: AttributeType) -> AttributeProto {
+    AttributeProto { name: name.into(), r#type: r#type as i32, ..AttributeProto::default() }
+}
+
+pub(crate) fn int(name: &str, i: i64) -> AttributeProto {
+    AttributeProto { i, ..attribute(name, AttributeType::Int) }
+}
+
+pub(crate) fn float(name: &str, f: f32) -> AttributeProto {
+    AttributeProto { f, ..attribute(name, AttributeType::Float) }
+}
+
+pub(crate) fn string(name: &str, s: &str) -> AttributeProto {
+    AttributeProto { s: s.into(), ..attribute(name, AttributeType::String) }
+}
+
+pub(crate) fn ints(name: &str, values: &[i64]) -> AttributeProto {
+    AttributeProto { ints: values.into(), ..attribute(name, AttributeType::Ints) }
+}
+
+pub(crate) fn floats(name: &str, values: &[f32]) -> AttributeProto {
+    AttributeProto { floats: values.into(), ..attribute(name, AttributeType::Floats) }
+}
+
+pub(crate) fn strings(name: &str, values: &[&str]) -> AttributeProto {
+    let strings = values.iter().map(|value| value.as_bytes().to_vec()).collect();
+    AttributeProto { strings, ..attribute(name, AttributeType::Strings) }
+}
+
+pub(crate) fn doubles(name: &str, values: &[f64]) -> AttributeProto {
+    let tensor = TensorProto {
+        dims: vec![values.len() as i64],
+        data_type: DataType::Double as i32,
+        double_data: values.into(),
+        ..TensorProto::default()
+    };
+    AttributeProto { t: Some(tensor), ..attribute(name, AttributeType::Tensor) }
+}
+
+fn data_type(datum_type: DatumType) -> DataType {
+    match datum_type {
+        DatumType::F32 => DataType::Float,
+        DatumType::F64 => DataType::Double,
+        DatumType::I64 => DataType::Int64,
+        DatumType::I32 => DataType::Int32,
+        DatumType::String => DataType::String,
+        other => panic!("no test uses {other:?}"),
+    }
+}
+
+/// A model of `nodes` with the input `x` and the outputs `outputs`. A symbolic first dimension is called N.
+pub(crate) fn model(nodes: Vec<NodeProto>, x: &Tensor, symbolic: bool, outputs: &[&str]) -> ModelProto {
+    let dim = |(axis, len): (usize, &usize)| Dimension {
+        value: Some(match axis {
+            0 if symbolic => dimension::Value::DimParam("N".into()),
+            _ => dimension::Value::DimValue(*len as i64),
+        }),
+        ..Dimension::default()
+    };
+    let tensor = type_proto::Tensor {
+        elem_type: data_type(x.datum_type()) as i32,
+        shape: Some(TensorShapeProto { dim: x.shape().iter().enumerate().map(dim).collect() }),
+    };
+    let r#type = TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..TypeProto::default() };
+    let output = |name: &&str| ValueInfoProto { name: (*name).into(), ..ValueInfoProto::default() };
+    ModelProto {
+        ir_version: 8,
+        opset_import: vec![
+            OperatorSetIdProto { domain: String::new(), version: 18 },
+            OperatorSetIdProto { domain: "ai.onnx.ml".into(), version: 3 },
+        ],
+        graph: Some(GraphProto {
+            node: nodes,
+            input: vec![ValueInfoProto {
+                name: "x".into(),
+                r#type: Some(r#type),
+                ..ValueInfoProto::default()
+            }],
+            output: outputs.iter().map(output).collect(),
+            ..GraphProto::default()
+        }),
+        ..ModelProto::default()
+    }
+}
+
+/// Prepares, parses, optimises and runs `model`.
+pub(crate) fn run_model(mut model: ModelProto, x: &Tensor) -> TractResult<Vec<Tensor>> {
+    crate::prepare(&mut model)?;
+    let mut onnx = tract_onnx::onnx();
+    crate::register(&mut onnx);
+    let refused = crate::unsupported(&onnx, &model);
+    ensure!(refused.is_empty(), "unsupported: {refused:?}");
+    let plan = onnx.model_for_proto_model(&model)?.into_optimized()?.into_runnable()?;
+    let outputs = plan.run(tvec!(x.clone().into_tvalue()))?;
+    Ok(outputs.into_iter().map(TValue::into_tensor).collect())
+}
+
+/// The outputs of `node`, which are the same whether the first dimension of `x` is known to the model or symbolic.
+pub(crate) fn run(node: NodeProto, x: Tensor) -> TractResult<Vec<Tensor>> {
+    let outputs = node.output.clone();
+    let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
+    let known = run_model(model(vec![node.clone()], &x, false, &outputs), &x)?;
+    let symbolic = run_model(model(vec![node], &x, true, &outputs), &x)?;
+    assert_eq!(format!("{known:?}"), format!("{symbolic:?}"));
+    Ok(known)
+}
+
+/// As [`run`], for a node of one output.
+pub(crate) fn check(node: NodeProto, x: Tensor, expect: Tensor) {
+    let outputs = run(node, x).unwrap();
+    assert_eq!(outputs[0].datum_type(), expect.datum_type());
+    if expect.datum_type().is_float() {
+        // NaN is not itself, so not by `==`.
+        outputs[0].close_enough(&expect, Approximation::Exact).unwrap();
+    } else {
+        assert_eq!(outputs[0], expect);
+    }
+}
+
+pub(crate) fn refuse(node: NodeProto, x: Tensor, expect: &str) {
+    let error = format!("{:#}", run(node, x).unwrap_err());
+    assert!(error.contains(expect), "{error}");
+}

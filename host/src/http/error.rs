@@ -3,7 +3,9 @@
 //! A client sees what it did wrong and the request id. What went wrong inside goes to the log.
 
 use axum::Json;
+use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use edgewit_core::ErrorBody;
 use tower_http::request_id::RequestId;
@@ -49,11 +51,6 @@ impl HttpError {
     pub(super) fn reason(&self) -> &'static str {
         self.reason
     }
-
-    pub(super) fn with_request_id(mut self, id: Option<&RequestId>) -> HttpError {
-        self.body.request_id = id.and_then(|id| id.header_value().to_str().ok()).map(str::to_owned);
-        self
-    }
 }
 
 impl From<Error> for HttpError {
@@ -87,11 +84,27 @@ impl From<Error> for HttpError {
 }
 
 impl IntoResponse for HttpError {
+    /// The body is written by [`with_request_id`], which knows the id.
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(self.body)).into_response();
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(Unwritten(self.body));
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
     }
+}
+
+#[derive(Clone)]
+struct Unwritten(ErrorBody);
+
+/// Writes the body of a failed request, with the id that a log line about it has.
+pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
+    let id = request.extensions().get::<RequestId>().cloned();
+    let mut response = next.run(request).await;
+    let Some(Unwritten(mut body)) = response.extensions_mut().remove() else { return response };
+    body.request_id = id.and_then(|id| id.header_value().to_str().ok().map(str::to_owned));
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    (parts, Json(body)).into_response()
 }

@@ -59,6 +59,7 @@ pub fn router(app: App) -> Router {
         .layer(SetRequestIdLayer::new(REQUEST_ID, NewRequestId))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(TraceLayer::new_for_http().make_span_with(span))
+        .layer(axum::middleware::from_fn(error::with_request_id))
         .layer(CatchPanicLayer::custom(|_| HttpError::panic().into_response()));
     Router::new()
         .route("/predict", post(rows::one_default))
@@ -93,7 +94,6 @@ async fn serve(
     answer: impl FnOnce(&Deployment, &[u8]) -> Result<Vec<u8>, Error> + Send + 'static,
 ) -> Result<Response, HttpError> {
     let start = Instant::now();
-    let id = request.extensions().get::<RequestId>().cloned();
     let mut labels = ModelLabels { model: String::new(), version: String::new() };
     let result = async {
         let deployment = app.registry.find(model, version)?;
@@ -104,10 +104,7 @@ async fn serve(
     }
     .await;
     app.telemetry.request(&labels, start.elapsed(), result.as_ref().err().map(HttpError::reason));
-    match result {
-        Ok(json) => Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response()),
-        Err(error) => Err(error.with_request_id(id.as_ref())),
-    }
+    Ok(([(header::CONTENT_TYPE, "application/json")], result?).into_response())
 }
 
 async fn metrics(axum::extract::State(app): axum::extract::State<App>) -> Response {

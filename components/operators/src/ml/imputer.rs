@@ -26,7 +26,9 @@ pub(crate) fn imputer(
             replaced: node.get_attr_opt::<i64>("replaced_value_int64")?.unwrap_or(0),
             imputed: ints.into(),
         },
-        (true, true) => bail!("expected imputed_value_floats or imputed_value_int64s, both are absent or empty"),
+        (true, true) => {
+            bail!("expected imputed_value_floats or imputed_value_int64s, both are absent or empty")
+        }
         (false, false) => bail!("expected imputed_value_floats or imputed_value_int64s, both are set"),
     };
     Ok((expand(Imputer { replacement }), vec![]))
@@ -78,12 +80,7 @@ impl Expansion for Imputer {
         })
     }
 
-    fn wire(
-        &self,
-        prefix: &str,
-        model: &mut TypedModel,
-        inputs: &[OutletId],
-    ) -> TractResult<TVec<OutletId>> {
+    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
         let accepted = match self.replacement {
             Replacement::Floats { .. } => [f32::datum_type(), f64::datum_type()],
             Replacement::Ints { .. } => [i64::datum_type(), i32::datum_type()],
@@ -126,7 +123,10 @@ impl EvalOp for Imputer {
             (Replacement::Ints { replaced, imputed }, DatumType::I32) => {
                 // What an int32 column cannot hold, it neither contains nor can be given.
                 for value in imputed.iter() {
-                    ensure!(i32::try_from(*value).is_ok(), "imputed value {value} does not fit an int32 input");
+                    ensure!(
+                        i32::try_from(*value).is_ok(),
+                        "imputed value {value} does not fit an int32 input"
+                    );
                 }
                 replace(view.as_slice_mut::<i32>()?, imputed, |v| i64::from(v) == *replaced, |v| v as i32)
             }
@@ -150,10 +150,70 @@ fn same_f32(replaced: f32) -> impl Fn(f32) -> bool {
 }
 
 /// Overwrites in place; values cycle over `imputed`, which has one value or one per column.
-fn replace<T: Copy, V: Copy>(data: &mut [T], imputed: &[V], same: impl Fn(T) -> bool, convert: impl Fn(V) -> T) {
+fn replace<T: Copy, V: Copy>(
+    data: &mut [T],
+    imputed: &[V],
+    same: impl Fn(T) -> bool,
+    convert: impl Fn(V) -> T,
+) {
     for (value, by) in data.iter_mut().zip(imputed.iter().cycle()) {
         if same(*value) {
             *value = convert(*by);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{check, float, floats, int, ints, node, refuse};
+
+    fn imputer(attributes: Vec<tract_onnx::pb::AttributeProto>) -> NodeProto {
+        node("ai.onnx.ml", "Imputer", attributes)
+    }
+
+    #[test]
+    fn each_column_has_its_own_value_for_nan() {
+        let node = imputer(vec![
+            floats("imputed_value_floats", &[7.0, 8.0]),
+            float("replaced_value_float", f32::NAN),
+        ]);
+        let x = tensor2(&[[f32::NAN, 1.0], [2.0, f32::NAN], [0.0, f32::INFINITY]]);
+        check(node, x, tensor2(&[[7f32, 1.0], [2.0, 8.0], [0.0, f32::INFINITY]]));
+    }
+
+    #[test]
+    fn a_value_that_is_not_nan_is_replaced_and_nan_stays() {
+        let node = imputer(vec![floats("imputed_value_floats", &[5.0]), float("replaced_value_float", -1.0)]);
+        check(node, tensor1(&[-1f32, f32::NAN, 3.0]), tensor1(&[5f32, f32::NAN, 3.0]));
+    }
+
+    #[test]
+    fn doubles_use_the_float_list() {
+        let node =
+            imputer(vec![floats("imputed_value_floats", &[5.0]), float("replaced_value_float", f32::NAN)]);
+        check(node, tensor2(&[[f64::NAN, 1e300]]), tensor2(&[[5f64, 1e300]]));
+    }
+
+    #[test]
+    fn integers_use_the_int_list() {
+        let node = || imputer(vec![ints("imputed_value_int64s", &[10, 20]), int("replaced_value_int64", -9)]);
+        let big = i64::MAX - 1;
+        check(node(), tensor2(&[[-9i64, -9], [big, 4]]), tensor2(&[[10i64, 20], [big, 4]]));
+        check(node(), tensor2(&[[-9i32, 3]]), tensor2(&[[10i32, 3]]));
+    }
+
+    #[test]
+    fn a_list_that_fits_no_column_count_is_refused() {
+        let node = imputer(vec![floats("imputed_value_floats", &[1.0, 2.0])]);
+        refuse(node, tensor2(&[[1f32, 2.0, 3.0]]), "has 2 values, expected 1 or the input's 3 columns");
+    }
+
+    #[test]
+    fn both_lists_none_and_the_wrong_one_are_refused() {
+        refuse(imputer(vec![]), tensor1(&[1f32]), "both are absent");
+        let both = vec![floats("imputed_value_floats", &[1.0]), ints("imputed_value_int64s", &[1])];
+        refuse(imputer(both), tensor1(&[1f32]), "both are set");
+        refuse(imputer(vec![ints("imputed_value_int64s", &[1])]), tensor1(&[1f32]), "got F32");
     }
 }

@@ -71,12 +71,7 @@ impl Expansion for OneHotEncoder {
         })
     }
 
-    fn wire(
-        &self,
-        prefix: &str,
-        model: &mut TypedModel,
-        inputs: &[OutletId],
-    ) -> TractResult<TVec<OutletId>> {
+    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
         let accepted: &[DatumType] = match self.categories {
             Categories::Ints(_) => &[DatumType::I64, DatumType::I32, DatumType::F32, DatumType::F64],
             Categories::Strings(_) => &[DatumType::String],
@@ -162,4 +157,85 @@ fn position<T>(index: &[(T, usize)], compare: impl Fn(&T) -> std::cmp::Ordering)
 fn truncated(index: &[(i64, usize)], value: f64) -> Option<usize> {
     let value = value.is_finite().then_some(value as i64)?;
     position(index, |category| category.cmp(&value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, check, int, ints, model, node, refuse, run_model, strings};
+
+    fn encoder(attributes: Vec<tract_onnx::pb::AttributeProto>) -> NodeProto {
+        node("ai.onnx.ml", "OneHotEncoder", attributes)
+    }
+
+    fn text(values: &[&str]) -> Tensor {
+        tensor1(&values.iter().map(ToString::to_string).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn strings_get_one_more_axis_and_unknown_ones_are_zeros() {
+        let node = encoder(vec![strings("cats_strings", &["b", "a", "c"])]);
+        let x = text(&["a", "b", "?", "c"]).into_shape(&[2, 2]).unwrap();
+        let expect = tensor3(&[[[0f32, 1., 0.], [1., 0., 0.]], [[0., 0., 0.], [0., 0., 1.]]]);
+        check(node, x, expect);
+    }
+
+    #[test]
+    fn numbers_are_looked_up_as_integers() {
+        let node = || encoder(vec![ints("cats_int64s", &[4, -2])]);
+        let expect = || tensor2(&[[1f32, 0.], [0., 1.], [0., 0.]]);
+        check(node(), tensor1(&[4i64, -2, i64::MIN]), expect());
+        check(node(), tensor1(&[4i32, -2, 0]), expect());
+        check(node(), tensor1(&[4.9f32, -2.0, f32::NAN]), expect());
+        check(node(), tensor1(&[4f64, -2.5, f64::INFINITY]), expect());
+    }
+
+    #[test]
+    fn an_unknown_category_is_an_error_when_zeros_is_0() {
+        let node = encoder(vec![strings("cats_strings", &["a", "b"]), int("zeros", 0)]);
+        refuse(node, text(&["c"]), "\"c\" is none of the 2 categories");
+    }
+
+    #[test]
+    fn categories_of_another_type_than_the_input_are_refused() {
+        refuse(encoder(vec![ints("cats_int64s", &[1])]), text(&["1"]), "got String");
+        refuse(encoder(vec![strings("cats_strings", &["1"])]), tensor1(&[1i64]), "got I64");
+        refuse(encoder(vec![]), tensor1(&[1i64]), "both are absent");
+    }
+
+    #[test]
+    fn of_a_category_listed_twice_the_last_position_counts() {
+        check(encoder(vec![ints("cats_int64s", &[1, 2, 1])]), tensor1(&[1i64]), tensor2(&[[0f32, 0., 1.]]));
+    }
+
+    /// skl2onnx casts to int64 before, and concatenates and reshapes after.
+    #[test]
+    fn what_skl2onnx_puts_around_it_runs_with_a_symbolic_batch() {
+        let mut cast = node("", "Cast", vec![int("to", 7)]);
+        cast.output = vec!["i".into()];
+        let encode = |name: &str, cats: &[i64]| {
+            let mut encode = encoder(vec![ints("cats_int64s", cats)]);
+            (encode.name, encode.input, encode.output) = (name.into(), vec!["i".into()], vec![name.into()]);
+            encode
+        };
+        let mut concat = node("", "Concat", vec![int("axis", -1)]);
+        (concat.input, concat.output) = (vec!["a".into(), "b".into()], vec!["c".into()]);
+        let mut constant = node("", "Constant", vec![ints("value_ints", &[-1, 3])]);
+        (constant.name, constant.input, constant.output) = ("shape".into(), vec![], vec!["shape".into()]);
+        let mut reshape = node("", "Reshape", vec![]);
+        (reshape.name, reshape.input) = ("reshape".into(), vec!["c".into(), "shape".into()]);
+        (concat.name, cast.name) = ("concat".into(), "cast".into());
+        let x = tensor2(&[[3f32], [9.0]]);
+        let nodes = vec![cast, encode("a", &[3, 9]), encode("b", &[9]), constant, concat, reshape];
+        let outputs = run_model(model(nodes, &x, true, &["y"]), &x).unwrap();
+        assert_eq!(outputs[0], tensor2(&[[1f32, 0., 0.], [0., 1., 1.]]));
+    }
+
+    #[test]
+    fn strings_are_concatenated_by_tract_itself() {
+        let mut concat = testing::node("", "Concat", vec![int("axis", 1)]);
+        concat.input = vec!["x".into(), "x".into()];
+        let x = text(&["a", "b"]).into_shape(&[2, 1]).unwrap();
+        check(concat, x, text(&["a", "a", "b", "b"]).into_shape(&[2, 2]).unwrap());
+    }
 }

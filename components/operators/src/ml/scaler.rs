@@ -55,12 +55,7 @@ impl Expansion for Scaler {
         s.equals(&outputs[0].datum_type, f32::datum_type())
     }
 
-    fn wire(
-        &self,
-        prefix: &str,
-        model: &mut TypedModel,
-        inputs: &[OutletId],
-    ) -> TractResult<TVec<OutletId>> {
+    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
         let accepted = [f32::datum_type(), f64::datum_type(), i64::datum_type(), i32::datum_type()];
         let input = attributes::wire_data(prefix, model, inputs, &accepted)?;
         model.wire_node(prefix, self.clone(), &[input])
@@ -87,9 +82,8 @@ impl EvalOp for Scaler {
         let input = input.try_as_plain_ram()?;
         match input.datum_type() {
             DatumType::F32 => self.scale(input.as_slice::<f32>()?, data, |x, o, s| (x - o) * s),
-            DatumType::F64 => self.scale(input.as_slice::<f64>()?, data, |x, o, s| {
-                ((x - f64::from(o)) * f64::from(s)) as f32
-            }),
+            DatumType::F64 => self
+                .scale(input.as_slice::<f64>()?, data, |x, o, s| ((x - f64::from(o)) * f64::from(s)) as f32),
             DatumType::I64 => self.scale(input.as_slice::<i64>()?, data, |x, o, s| (x as f32 - o) * s),
             DatumType::I32 => self.scale(input.as_slice::<i32>()?, data, |x, o, s| (x as f32 - o) * s),
             other => bail!("expected an input of numbers, got {other:?}"),
@@ -114,5 +108,46 @@ impl Scaler {
         for ((y, x), (offset, scale)) in output.iter_mut().zip(input).zip(parameters) {
             *y = f(*x, *offset, *scale);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{check, floats, node, refuse};
+
+    fn scaler(offset: &[f32], scale: &[f32]) -> NodeProto {
+        node("ai.onnx.ml", "Scaler", vec![floats("offset", offset), floats("scale", scale)])
+    }
+
+    #[test]
+    fn each_column_is_shifted_and_scaled() {
+        let expect = tensor2(&[[0f32, 10.0], [0.5, -10.0]]);
+        check(scaler(&[1.0, 2.0], &[0.5, 10.0]), tensor2(&[[1f32, 3.0], [2.0, 1.0]]), expect);
+    }
+
+    #[test]
+    fn one_value_serves_every_column() {
+        check(scaler(&[1.0], &[2.0]), tensor2(&[[1f32, 2.0, 3.0]]), tensor2(&[[0f32, 2.0, 4.0]]));
+    }
+
+    #[test]
+    fn integers_and_doubles_give_floats() {
+        check(scaler(&[1.0], &[0.5]), tensor1(&[3i64, 4]), tensor1(&[1f32, 1.5]));
+        check(scaler(&[1.0], &[0.5]), tensor1(&[3i32, 4]), tensor1(&[1f32, 1.5]));
+        // 2^24 + 1 is no float: subtracting first in double keeps it apart.
+        check(scaler(&[16_777_216.0], &[1.0]), tensor1(&[16_777_217f64]), tensor1(&[1f32]));
+    }
+
+    #[test]
+    fn absent_attributes_leave_the_value() {
+        check(scaler(&[], &[]), tensor1(&[3f32]), tensor1(&[3f32]));
+        check(scaler(&[], &[2.0]), tensor1(&[3f32]), tensor1(&[6f32]));
+    }
+
+    #[test]
+    fn lists_that_do_not_fit_are_refused() {
+        refuse(scaler(&[1.0, 2.0], &[1.0]), tensor1(&[1f32]), "same length, got 2 and 1");
+        refuse(scaler(&[1.0, 2.0], &[1.0, 2.0]), tensor2(&[[1f32, 2.0, 3.0]]), "the input's 3 columns");
     }
 }

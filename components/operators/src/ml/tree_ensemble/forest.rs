@@ -113,7 +113,8 @@ impl Forest<f64> {
         weights: &[Vec<(u32, f64)>],
         columns: usize,
     ) -> TractResult<Self> {
-        let mut layout = Layout { specs, weights, places: vec![Place::Unseen; specs.len()], nodes: vec![], flat: vec![] };
+        let mut layout =
+            Layout { specs, weights, places: vec![Place::Unseen; specs.len()], nodes: vec![], flat: vec![] };
         let roots = roots.iter().map(|root| layout.tree(*root)).collect::<TractResult<_>>()?;
         let branches = || specs.iter().filter(|spec| spec.mode != Mode::Leaf);
         Ok(Self {

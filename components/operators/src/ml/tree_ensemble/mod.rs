@@ -90,12 +90,7 @@ impl Expansion for TreeEnsembleClassifier {
         Ok(())
     }
 
-    fn wire(
-        &self,
-        prefix: &str,
-        model: &mut TypedModel,
-        inputs: &[OutletId],
-    ) -> TractResult<TVec<OutletId>> {
+    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
         let accepted = [f32::datum_type(), f64::datum_type(), i64::datum_type(), i32::datum_type()];
         let input = attributes::wire_data(prefix, model, inputs, &accepted)?;
         let classes = Arc::clone(&self.classes);
@@ -167,7 +162,8 @@ impl<T: Number> EvalOp for Classify<T> {
         let mut winners = Vec::with_capacity(rows);
         let mut view = scores.try_as_plain_ram_mut()?;
         let mut sums = vec![T::default(); rows.min(BLOCK) * width];
-        let blocks = input.chunks(BLOCK * columns).zip(view.as_slice_mut::<f32>()?.chunks_mut(BLOCK * classes));
+        let blocks =
+            input.chunks(BLOCK * columns).zip(view.as_slice_mut::<f32>()?.chunks_mut(BLOCK * classes));
         for (block, scores) in blocks {
             let sums = &mut sums[..block.len() / columns * width];
             sums.fill(T::default());

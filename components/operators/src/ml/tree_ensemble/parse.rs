@@ -101,7 +101,10 @@ impl Nodes {
         let mut roots = vec![];
         for position in 0..len {
             let (tree, id) = (tree_ids[position], node_ids[position]);
-            ensure!(positions.insert((tree, id), position).is_none(), "node {id} of tree {tree} is listed twice");
+            ensure!(
+                positions.insert((tree, id), position).is_none(),
+                "node {id} of tree {tree} is listed twice"
+            );
             first_of_tree.entry(tree).or_insert_with(|| roots.push(position));
         }
 
@@ -183,7 +186,8 @@ fn leaf_weights(
     for ((key, class), weight) in tree_ids.iter().zip(&node_ids).zip(class_ids).zip(weights) {
         let (tree, id) = (*key.0, *key.1);
         let position = nodes.positions.get(&(tree, id));
-        let position = *position.with_context(|| format!("attribute class_nodeids: tree {tree} has no node {id}"))?;
+        let position =
+            *position.with_context(|| format!("attribute class_nodeids: tree {tree} has no node {id}"))?;
         if nodes.specs[position].mode == Mode::Leaf {
             of_leaf[position].push((if columns == 1 { 0 } else { *class }, *weight));
         }

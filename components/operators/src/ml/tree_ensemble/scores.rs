@@ -147,13 +147,13 @@ fn softmax_zero(scores: &mut [f32]) {
 }
 
 /// The normal quantile, by Winitzki's approximation of the inverse error function with the digits of onnxruntime.
+#[allow(clippy::approx_constant, reason = "onnxruntime's five digits of pi, for the same scores")]
 fn probit(x: f32) -> f32 {
-    const SQRT_2: f32 = 1.414_213_6;
     let x = 2.0 * x - 1.0;
     let sign = if x < 0.0 { -1.0 } else { 1.0 };
     let log = ((1.0 - x) * (1.0 + x)).ln();
     let v = 2.0 / (3.14159 * 0.147) + 0.5 * log;
     let v2 = 1.0 / 0.147 * log;
     let v3 = -v + (v * v - v2).sqrt();
-    SQRT_2 * sign * v3.sqrt()
+    std::f32::consts::SQRT_2 * sign * v3.sqrt()
 }
