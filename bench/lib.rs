@@ -39,7 +39,8 @@ impl Model {
         let metadata = program.instantiate(&limits()).unwrap().metadata().unwrap();
         let cases = std::fs::read(source.folder.join("golden/cases.json")).unwrap();
         let cases: Value = serde_json::from_slice(&cases).unwrap();
-        let rows = cases["cases"].as_array().unwrap().iter().map(|case| case["row"].as_object().unwrap().clone());
+        let rows =
+            cases["cases"].as_array().unwrap().iter().map(|case| case["row"].as_object().unwrap().clone());
         Model { program, schema: RowSchema::new(&metadata).unwrap(), rows: rows.collect() }
     }
 

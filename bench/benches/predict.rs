@@ -1,6 +1,10 @@
 //! A prediction inside the host process: in a sandbox started for it, and in one that is reused.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros; a benchmark stops at the first fault")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "criterion's macros; a benchmark stops at the first fault"
+)]
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use edgewit_bench::{Model, limits};

@@ -30,7 +30,9 @@ pub fn json(bytes: &[u8]) -> Result<Vec<Row>> {
 
 fn collect(value: Value, rows: &mut Vec<Row>) -> Result<()> {
     match value {
-        Value::Object(mut object) if object.len() == 1 && object.get("instances").is_some_and(Value::is_array) => {
+        Value::Object(mut object)
+            if object.len() == 1 && object.get("instances").is_some_and(Value::is_array) =>
+        {
             object.remove("instances").map_or(Ok(()), |instances| collect(instances, rows))
         }
         Value::Object(object) => {
@@ -61,7 +63,11 @@ pub fn csv(bytes: &[u8], schema: &RowSchema) -> Result<Table> {
     for record in reader.records() {
         let record = record?;
         let cells = header.iter().zip(&record);
-        rows.push(cells.filter_map(|(name, text)| Some((name.to_owned(), schema.value_from_text(name, text)?))).collect());
+        rows.push(
+            cells
+                .filter_map(|(name, text)| Some((name.to_owned(), schema.value_from_text(name, text)?)))
+                .collect(),
+        );
     }
     Ok(Table { rows, unused })
 }
@@ -77,7 +83,9 @@ pub fn cells(answer: &Value) -> Vec<(String, String)> {
     for (name, value) in answer.as_object().into_iter().flatten() {
         match value {
             Value::Array(values) => {
-                cells.extend(values.iter().enumerate().map(|(ix, value)| (format!("{name}_{ix}"), text(value))));
+                cells.extend(
+                    values.iter().enumerate().map(|(ix, value)| (format!("{name}_{ix}"), text(value))),
+                );
             }
             value => cells.push((name.clone(), text(value))),
         }

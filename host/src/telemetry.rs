@@ -53,7 +53,8 @@ impl Telemetry {
     /// All at zero.
     pub fn new() -> Telemetry {
         let mut registry = Registry::with_prefix("edgewit");
-        let histogram = || Family::<ModelLabels, Histogram>::new_with_constructor(|| Histogram::new(buckets()));
+        let histogram =
+            || Family::<ModelLabels, Histogram>::new_with_constructor(|| Histogram::new(buckets()));
         let telemetry = Telemetry {
             requests: Family::default(),
             failures: Family::default(),
@@ -68,12 +69,17 @@ impl Telemetry {
             registry: Registry::default(),
         };
         registry.register("requests", "Prediction requests, answered or refused", telemetry.requests.clone());
-        registry.register("failures", "Prediction requests that failed, by reason", telemetry.failures.clone());
+        registry.register(
+            "failures",
+            "Prediction requests that failed, by reason",
+            telemetry.failures.clone(),
+        );
         registry.register("rows", "Rows predicted", telemetry.rows.clone());
         registry.register("instances_started", "Sandboxes started", telemetry.instances.clone());
-        let seconds = |registry: &mut Registry, name: &str, help: &str, metric: &Family<ModelLabels, Histogram>| {
-            registry.register_with_unit(name, help, Unit::Seconds, metric.clone());
-        };
+        let seconds =
+            |registry: &mut Registry, name: &str, help: &str, metric: &Family<ModelLabels, Histogram>| {
+                registry.register_with_unit(name, help, Unit::Seconds, metric.clone());
+            };
         let request = &telemetry.request_duration;
         seconds(&mut registry, "request_duration", "From the request's head to its answer", request);
         seconds(&mut registry, "queue_duration", "Waiting for a worker", &telemetry.queue_duration);
@@ -152,6 +158,9 @@ impl Drop for Queued {
 
 /// From 20 µs, a fresh sandbox for a small model, to 10 s, the default deadline.
 fn buckets() -> impl Iterator<Item = f64> {
-    [20e-6, 50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0]
-        .into_iter()
+    [
+        20e-6, 50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 0.1, 0.2, 0.5, 1.0, 2.0,
+        5.0, 10.0,
+    ]
+    .into_iter()
 }

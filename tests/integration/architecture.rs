@@ -46,7 +46,11 @@ fn no_module_of_the_host_uses_one_above_it() {
         for used in text.split("crate::").skip(1) {
             let used = used.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
             let Some(other) = storey(used) else { continue };
-            assert!(used == module || other < own, "{} uses crate::{used}, which is not below it", path.display());
+            assert!(
+                used == module || other < own,
+                "{} uses crate::{used}, which is not below it",
+                path.display()
+            );
         }
     }
 }
@@ -55,7 +59,8 @@ fn no_module_of_the_host_uses_one_above_it() {
 fn only_the_runtime_names_wasmtime() {
     for path in sources(&root().join("host/src")) {
         let text = fs::read_to_string(&path).expect("the file is text");
-        let names = text.lines().any(|line| !line.trim_start().starts_with("//") && line.contains("wasmtime::"));
+        let names =
+            text.lines().any(|line| !line.trim_start().starts_with("//") && line.contains("wasmtime::"));
         assert!(!names || path.components().any(|part| part.as_os_str() == "runtime"), "{}", path.display());
     }
 }

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use edgewit_tests::command::run;
+use edgewit_tests::model;
 use edgewit_tests::onnx::{Dim, Graph, save};
 use edgewit_tests::server::Server;
-use edgewit_tests::model;
 
 /// Packs `bytes` as an ONNX file and expects every one of `words` in the error.
 fn check(bytes: &[u8], words: &[&str]) {
@@ -51,6 +51,14 @@ fn every_unsupported_node_is_named_at_once() {
     let graph = graph.node("Teleport", &["x"], "a").node("Relu", &["a"], "b");
     let graph = graph.node_of("com.example", "Conjure", &["b"], "c").node("Unheard", &["c"], "d");
     check(&graph.output("d", 1).bytes(), &["3 of", "Teleport_a", "com.example.Conjure", "Unheard_d"]);
+}
+
+#[test]
+fn a_graph_that_does_not_hang_together_is_refused() {
+    let x = || Graph::new().input("x", 1, &[Dim::Unnamed]);
+    check(&x().node("Neg", &["x"], "y").output("z", 1).bytes(), &["`z` is made by no node"]);
+    check(&x().node("Neg", &["w"], "y").output("y", 1).bytes(), &["w"]);
+    check(&Graph::new().bytes(), &["no output"]);
 }
 
 #[test]

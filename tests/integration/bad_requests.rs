@@ -46,7 +46,12 @@ fn an_unknown_field_is_named() {
 
 #[test]
 fn an_unknown_category_is_named_with_the_known_ones() {
-    check("/predict", row("Contract", json!("Weekly")), 400, &["Contract", "Weekly", "Month-to-month", "Two year"]);
+    check(
+        "/predict",
+        row("Contract", json!("Weekly")),
+        400,
+        &["Contract", "Weekly", "Month-to-month", "Two year"],
+    );
     check("/predict", row("SeniorCitizen", json!(2)), 400, &["SeniorCitizen", "2"]);
 }
 
@@ -88,10 +93,15 @@ fn a_body_of_100_megabytes_is_refused() {
 #[test]
 fn a_million_rows_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
-    Graph::new().input("x", 1, &[Dim::Unnamed]).node("Neg", &["x"], "y").output("y", 1).save(folder.path(), "negate");
+    Graph::new()
+        .input("x", 1, &[Dim::Unnamed])
+        .node("Neg", &["x"], "y")
+        .output("y", 1)
+        .save(folder.path(), "negate");
     let server = Server::ready(folder.path(), &[]);
     let row = "{\"x\":1}";
-    let million = server.client.post("/predict/batch", format!("[{}{row}]", format!("{row},").repeat(999_999)));
+    let million =
+        server.client.post("/predict/batch", format!("[{}{row}]", format!("{row},").repeat(999_999)));
     assert_eq!((million.status, million.error()), (413, "the batch has more than 10000 rows".into()));
     let most = server.client.post("/predict/batch", format!("[{}{row}]", format!("{row},").repeat(9_999)));
     assert_eq!((most.status, &most.json()["count"]), (200, &json!(10_000)));
@@ -124,8 +134,18 @@ fn an_inference_request_names_the_tensor_at_fault() {
     };
     check(path, image(json!([1, 1, 8, 8]), "FP32", json!([1, 2, 3])), 400, &["image", "64", "3"]);
     check(path, image(json!([1, 1, 8, 8]), "FP64", json!(vec![0; 64])), 400, &["image", "FP32", "FP64"]);
-    check(path, image(json!([1, 8, 8]), "FP32", json!(vec![0; 64])), 400, &["image", "[-1, 1, 8, 8]", "[1, 8, 8]"]);
-    check(path, image(json!([1, 1, 4, 16]), "FP32", json!(vec![0; 64])), 400, &["image", "[-1, 1, 8, 8]", "[1, 1, 4, 16]"]);
+    check(
+        path,
+        image(json!([1, 8, 8]), "FP32", json!(vec![0; 64])),
+        400,
+        &["image", "[-1, 1, 8, 8]", "[1, 8, 8]"],
+    );
+    check(
+        path,
+        image(json!([1, 1, 4, 16]), "FP32", json!(vec![0; 64])),
+        400,
+        &["image", "[-1, 1, 8, 8]", "[1, 1, 4, 16]"],
+    );
     check(path, image(json!([-1, 1, 8, 8]), "FP32", json!(vec![0; 64])), 400, &["image", "-1"]);
     check(path, image(json!([0, 1, 8, 8]), "FP32", json!([])), 400, &["image"]);
     check(path, image(json!([1, 1, 8, 8]), "FP33", json!(vec![0; 64])), 400, &["FP33"]);

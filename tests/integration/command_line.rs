@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use crate::{customer, customer_with};
 
 fn lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect()
 }
 
 /// Predicts a file of rows with the churn model.
@@ -23,7 +25,11 @@ fn predict(name: &str, text: &str, format: &str) -> edgewit_tests::command::Run 
 #[test]
 fn rows_are_read_in_every_shape_that_json_has_for_them() {
     let (one, two) = (customer(), customer_with("tenure", json!(60)));
-    for text in [json!([one, two]).to_string(), json!({ "instances": [one, two] }).to_string(), format!("{one}\n{two}\n")] {
+    for text in [
+        json!([one, two]).to_string(),
+        json!({ "instances": [one, two] }).to_string(),
+        format!("{one}\n{two}\n"),
+    ] {
         let run = predict("rows.json", &text, "json");
         assert_eq!(run.code, Some(0), "{run:?}");
         let answers = lines(&run.out);
@@ -42,13 +48,17 @@ fn a_csv_file_is_read_by_the_schema_and_unknown_columns_are_named() {
         Value::Null => " ".into(),
         other => other.to_string(),
     });
-    let text = format!("\u{feff}customer_id,{header},Churn\nA-1,{},No\n", cells.collect::<Vec<_>>().join(","));
+    let text =
+        format!("\u{feff}customer_id,{header},Churn\nA-1,{},No\n", cells.collect::<Vec<_>>().join(","));
     let run = predict("rows.csv", &text, "csv");
     assert_eq!(run.code, Some(0), "{run:?}");
     assert!(run.err.contains("left out: Churn"), "{}", run.err);
     let mut lines = run.out.lines();
     let header = lines.next().expect("a header");
-    assert!(header.starts_with("customer_id,prediction,label,probability_0,probability_1,confidence"), "{header}");
+    assert!(
+        header.starts_with("customer_id,prediction,label,probability_0,probability_1,confidence"),
+        "{header}"
+    );
     assert!(lines.next().expect("a row").starts_with("A-1,"));
 }
 

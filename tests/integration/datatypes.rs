@@ -66,14 +66,16 @@ fn inputs_may_come_in_any_order_and_outputs_be_selected() {
         Tensor::new(name, Datatype::Fp32, vec![1], Data::Raw(value.to_le_bytes().into())).expect("a tensor")
     };
     let names = ["n".to_owned(), "d".to_owned()];
-    let outputs = model.predict(vec![tensor("b", 1.0), tensor("a", 3.0)], Some(&names)).expect("a prediction");
+    let outputs =
+        model.predict(vec![tensor("b", 1.0), tensor("a", 3.0)], Some(&names)).expect("a prediction");
     assert_eq!(outputs, [tensor("n", -2.0), tensor("d", 2.0)]);
 }
 
 #[test]
 fn a_scalar_input_has_no_axis() {
     let mut model = load(Graph::new().input("x", 1, &[]).node("Neg", &["x"], "y").output("y", 1));
-    let input = Tensor::new("x", Datatype::Fp32, vec![], Data::Raw(2_f32.to_le_bytes().into())).expect("a tensor");
+    let input =
+        Tensor::new("x", Datatype::Fp32, vec![], Data::Raw(2_f32.to_le_bytes().into())).expect("a tensor");
     let output = model.predict(vec![input], None).expect("a prediction");
     assert_eq!(output[0].data, Data::Raw((-2_f32).to_le_bytes().into()));
 }
@@ -83,11 +85,29 @@ fn the_component_itself_refuses_bad_inputs_and_never_traps() {
     let dims = [Dim::Named("N"), Dim::Fixed(2)];
     let graph = Graph::new().input("a", 1, &dims).input("b", 1, &dims).input("t", 8, &[Dim::Named("N")]);
     let graph = graph.input("f", 9, &[Dim::Fixed(1)]).node("Add", &["a", "b"], "c");
-    let mut model = load(graph.node("Identity", &["t"], "u").node("Not", &["f"], "g").output("c", 1).output("u", 8).output("g", 9));
+    let mut model = load(
+        graph
+            .node("Identity", &["t"], "u")
+            .node("Not", &["f"], "g")
+            .output("c", 1)
+            .output("u", 8)
+            .output("g", 9),
+    );
     let good = || {
-        let floats = |name: &str| Tensor { name: name.into(), datatype: Datatype::Fp32, shape: vec![1, 2], data: Data::Raw(vec![0; 8]) };
-        let text = Tensor { name: "t".into(), datatype: Datatype::Bytes, shape: vec![1], data: Data::Strings(vec!["x".into()]) };
-        let flag = Tensor { name: "f".into(), datatype: Datatype::Bool, shape: vec![1], data: Data::Raw(vec![1]) };
+        let floats = |name: &str| Tensor {
+            name: name.into(),
+            datatype: Datatype::Fp32,
+            shape: vec![1, 2],
+            data: Data::Raw(vec![0; 8]),
+        };
+        let text = Tensor {
+            name: "t".into(),
+            datatype: Datatype::Bytes,
+            shape: vec![1],
+            data: Data::Strings(vec!["x".into()]),
+        };
+        let flag =
+            Tensor { name: "f".into(), datatype: Datatype::Bool, shape: vec![1], data: Data::Raw(vec![1]) };
         vec![floats("a"), floats("b"), text, flag]
     };
     let mut check = |change: &dyn Fn(&mut Vec<Tensor>), words: &[&str]| {

@@ -58,10 +58,22 @@ fn every_route_answers_as_the_host_does() {
     ];
     for (path, body) in post {
         let (edge, host) = (edge.client.post_json(path, &body), server.client.post_json(path, &body));
-        assert_eq!((edge.status, comparable(edge.json())), (host.status, comparable(host.json())), "{path} {body}");
+        assert_eq!(
+            (edge.status, comparable(edge.json())),
+            (host.status, comparable(host.json())),
+            "{path} {body}"
+        );
         assert!(edge.header("x-request-id").is_some(), "{path}");
     }
-    for path in ["/health/live", "/health/ready", "/v2", "/v2/models/churn", "/v2/models/churn/versions/1", "/v2/models/x", "/predict"] {
+    for path in [
+        "/health/live",
+        "/health/ready",
+        "/v2",
+        "/v2/models/churn",
+        "/v2/models/churn/versions/1",
+        "/v2/models/x",
+        "/predict",
+    ] {
         let (edge, host) = (edge.client.get(path), server.client.get(path));
         assert_eq!((edge.status, comparable(edge.json())), (host.status, comparable(host.json())), "{path}");
     }
@@ -76,9 +88,15 @@ fn every_golden_case_is_answered_as_the_host_does() {
         let edge = edge(name);
         let file = std::fs::read(model(name).join("1/golden/cases.json")).expect("cases");
         let file: Value = serde_json::from_slice(&file).expect("JSON");
-        let rows = file["cases"].as_array().expect("cases").iter().map(|case| case["row"].clone()).collect::<Vec<_>>();
+        let rows = file["cases"]
+            .as_array()
+            .expect("cases")
+            .iter()
+            .map(|case| case["row"].clone())
+            .collect::<Vec<_>>();
         let path = format!("/models/{name}/predict/batch");
-        let (ours, theirs) = (edge.client.post_json(&path, &json!(rows)), server.client.post_json(&path, &json!(rows)));
+        let (ours, theirs) =
+            (edge.client.post_json(&path, &json!(rows)), server.client.post_json(&path, &json!(rows)));
         assert_eq!((ours.status, theirs.status), (200, 200), "{}", ours.text);
         assert_eq!(comparable(ours.json()), comparable(theirs.json()), "{name}");
         for row in rows.iter().take(20) {
@@ -93,7 +111,11 @@ fn every_golden_case_is_answered_as_the_host_does() {
 fn a_request_leaves_nothing_behind_for_the_next() {
     let edge = edge("churn");
     let first = comparable(edge.client.post_json("/predict", &customer()).json());
-    for other in [customer_with("tenure", json!(72)), json!({ "tenure": "x" }), customer_with("customer_id", json!("secret"))] {
+    for other in [
+        customer_with("tenure", json!(72)),
+        json!({ "tenure": "x" }),
+        customer_with("customer_id", json!("secret")),
+    ] {
         edge.client.post_json("/predict", &other);
         let again = edge.client.post_json("/predict", &customer());
         assert_eq!(comparable(again.json()), first);

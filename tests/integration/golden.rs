@@ -44,8 +44,11 @@ fn onnx_data_sets_are_compared_within_tolerance() {
         graph.node("Add", &["x", "y"], "z").output("z", 1).save(folder.path(), name);
         let set = folder.path().join(name).join("1/test_data_set_0");
         fs::create_dir(&set).expect("a folder");
-        for (file, values) in [("input_0", [1.0, 2.0]), ("input_1", [10.0, 20.0]), ("output_0", [11.0, expected])] {
-            let tensor = TensorProto { dims: vec![1, 2], data_type: 1, float_data: values.into(), ..tensor() };
+        for (file, values) in
+            [("input_0", [1.0, 2.0]), ("input_1", [10.0, 20.0]), ("output_0", [11.0, expected])]
+        {
+            let tensor =
+                TensorProto { dims: vec![1, 2], data_type: 1, float_data: values.into(), ..tensor() };
             fs::write(set.join(format!("{file}.pb")), tensor.encode_to_vec()).expect("written");
         }
         folder.path().join(name).into_os_string()
@@ -63,7 +66,11 @@ fn onnx_data_sets_are_compared_within_tolerance() {
 #[test]
 fn a_folder_without_cases_fails() {
     let folder = tempfile::tempdir().expect("a folder");
-    onnx::Graph::new().input("x", 1, &[onnx::Dim::Fixed(1)]).node("Neg", &["x"], "y").output("y", 1).save(folder.path(), "m");
+    onnx::Graph::new()
+        .input("x", 1, &[onnx::Dim::Fixed(1)])
+        .node("Neg", &["x"], "y")
+        .output("y", 1)
+        .save(folder.path(), "m");
     let verify = run(["verify".into(), folder.path().join("m")]);
     assert_eq!(verify.code, Some(1));
     assert!(verify.out.contains("no golden cases"), "{verify:?}");

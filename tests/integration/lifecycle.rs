@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use edgewit_tests::command::run;
+use edgewit_tests::model;
 use edgewit_tests::onnx::{Dim, Graph};
 use edgewit_tests::server::Server;
-use edgewit_tests::model;
 use serde_json::json;
 
 use crate::customer;
@@ -19,7 +19,13 @@ fn a_server_that_is_told_to_stop_finishes_what_is_in_flight_and_exits_with_0() {
     let body = json!({ "x": vec![1; 64 * 64] });
     let in_flight = std::thread::spawn(move || client.post_json("/predict/batch", &json!(vec![body; 200])));
     // The request is in flight once it is counted as taken from the queue.
-    let taken = || server.client.get("/metrics").text.contains("queue_duration_seconds_count{model=\"slow\",version=\"1\"} 1");
+    let taken = || {
+        server
+            .client
+            .get("/metrics")
+            .text
+            .contains("queue_duration_seconds_count{model=\"slow\",version=\"1\"} 1")
+    };
     let start = Instant::now();
     while !taken() {
         assert!(start.elapsed() < Duration::from_secs(60), "the request never started");
@@ -35,7 +41,11 @@ fn slow(folder: &std::path::Path) {
     let mut graph = Graph::new().input("x", 1, &[Dim::Unnamed, Dim::Fixed(64), Dim::Fixed(64)]);
     for ix in 0..200 {
         let from = if ix == 0 { "x".to_owned() } else { format!("y{ix}") };
-        graph = graph.node("MatMul", &[&from, "x"], &format!("m{ix}")).node("Sign", &[&format!("m{ix}")], &format!("y{}", ix + 1));
+        graph = graph.node("MatMul", &[&from, "x"], &format!("m{ix}")).node(
+            "Sign",
+            &[&format!("m{ix}")],
+            &format!("y{}", ix + 1),
+        );
     }
     graph.output("y200", 1).save(folder, "slow");
 }
@@ -67,7 +77,8 @@ fn curl(line: &str) {
     let command = line.strip_prefix("try: ").expect("the line to paste");
     let output = std::process::Command::new("sh").args(["-c", command]).output().expect("a shell");
     let text = String::from_utf8_lossy(&output.stdout);
-    let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let json: serde_json::Value =
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {output:?}"));
     let yes = json["probability"][1].as_f64().expect("a probability");
     assert!((0.0..=1.0).contains(&yes), "{yes}");
 }
@@ -77,7 +88,9 @@ fn bad_settings_are_refused_with_the_flag_and_what_it_takes() {
     let check = |arguments: &[&str], words: &[&str]| {
         let refused = run(["serve"].iter().chain(arguments));
         assert_ne!(refused.code, Some(0), "{refused:?}");
-        words.iter().for_each(|word| assert!(refused.err.contains(word), "`{word}` is not in {}", refused.err));
+        words
+            .iter()
+            .for_each(|word| assert!(refused.err.contains(word), "`{word}` is not in {}", refused.err));
     };
     check(&["--models", "nowhere"], &["--models nowhere"]);
     check(&["--listen", "here"], &["--listen"]);
@@ -86,5 +99,8 @@ fn bad_settings_are_refused_with_the_flag_and_what_it_takes() {
     check(&["--models", models, "--memory-mb", "1"], &["--memory-mb", "16"]);
     check(&["--models", models, "--default-model", "nothing"], &["--default-model nothing"]);
     let empty = tempfile::tempdir().expect("a folder");
-    check(&["--models", empty.path().to_str().expect("text")], &["no model here", "<name>/<version>/model.onnx"]);
+    check(
+        &["--models", empty.path().to_str().expect("text")],
+        &["no model here", "<name>/<version>/model.onnx"],
+    );
 }

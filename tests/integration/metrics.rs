@@ -8,7 +8,8 @@ use crate::customer;
 
 /// The value of a sample, by the start of its line.
 fn value(text: &str, start: &str) -> f64 {
-    let line = text.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no {start} in\n{text}"));
+    let line =
+        text.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no {start} in\n{text}"));
     line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number")
 }
 
@@ -27,7 +28,10 @@ fn requests_failures_durations_and_instances_are_counted_by_model_and_version() 
     let churn = r#"{model="churn",version="1"}"#;
     assert_eq!(value(text, &format!("edgewit_requests_total{churn}")), 5.0);
     assert_eq!(value(text, r#"edgewit_requests_total{model="",version=""}"#), 1.0);
-    assert_eq!(value(text, r#"edgewit_failures_total{model="churn",version="1",reason="invalid_input"}"#), 1.0);
+    assert_eq!(
+        value(text, r#"edgewit_failures_total{model="churn",version="1",reason="invalid_input"}"#),
+        1.0
+    );
     assert_eq!(value(text, r#"edgewit_failures_total{model="",version="",reason="not_found"}"#), 1.0);
     assert_eq!(value(text, &format!("edgewit_rows_total{churn}")), 5.0);
     // A sandbox for each of the four predictions; the refused body never reached one.

@@ -25,7 +25,9 @@ fn the_server_and_its_health_are_described() {
     let about = server.client.get("/v2").json();
     assert_eq!(about["name"], "edgewit");
     assert!(about["extensions"].is_array());
-    for path in ["/v2/health/live", "/v2/health/ready", "/v2/models/churn/ready", "/v2/models/churn/versions/1/ready"] {
+    for path in
+        ["/v2/health/live", "/v2/health/ready", "/v2/models/churn/ready", "/v2/models/churn/versions/1/ready"]
+    {
         assert_eq!(server.client.get(path).status, 200, "{path}");
     }
     assert_eq!(server.client.get("/v2/models/nothing/ready").status, 404);
@@ -39,10 +41,19 @@ fn a_model_is_described_with_its_tensors() {
         assert_eq!(digits["name"], "digits");
         assert_eq!(digits["versions"], json!(["1"]));
         assert_eq!(digits["platform"], "onnx_onnxv1");
-        assert_eq!(digits["inputs"], json!([{ "name": "image", "datatype": "FP32", "shape": [-1, 1, 8, 8] }]));
+        assert_eq!(
+            digits["inputs"],
+            json!([{ "name": "image", "datatype": "FP32", "shape": [-1, 1, 8, 8] }])
+        );
         let outputs = digits["outputs"].as_array().expect("a list");
-        assert!(outputs.contains(&json!({ "name": "label", "datatype": "INT64", "shape": [-1] })), "{outputs:?}");
-        assert!(outputs.contains(&json!({ "name": "probabilities", "datatype": "FP32", "shape": [-1, 10] })), "{outputs:?}");
+        assert!(
+            outputs.contains(&json!({ "name": "label", "datatype": "INT64", "shape": [-1] })),
+            "{outputs:?}"
+        );
+        assert!(
+            outputs.contains(&json!({ "name": "probabilities", "datatype": "FP32", "shape": [-1, 10] })),
+            "{outputs:?}"
+        );
     }
 }
 
@@ -55,14 +66,20 @@ fn tensors_give_the_same_numbers_as_a_row() {
         let answer = server.client.post_json(path, &body);
         assert_eq!(answer.status, 200, "{}", answer.text);
         let json = answer.json();
-        assert_eq!((&json["id"], &json["model_name"], &json["model_version"]), (&json!("42"), &json!("churn"), &json!("1")));
+        assert_eq!(
+            (&json["id"], &json["model_name"], &json["model_version"]),
+            (&json!("42"), &json!("churn"), &json!("1"))
+        );
         let output = |name: &str| {
             let outputs = json["outputs"].as_array().expect("a list").clone();
             outputs.into_iter().find(|output| output["name"] == name).expect(name)
         };
         let (label, probabilities) = (output("label"), output("probabilities"));
         assert_eq!((&label["datatype"], &label["shape"]), (&json!("BYTES"), &json!([rows])));
-        assert_eq!((&probabilities["datatype"], &probabilities["shape"]), (&json!("FP32"), &json!([rows, 2])));
+        assert_eq!(
+            (&probabilities["datatype"], &probabilities["shape"]),
+            (&json!("FP32"), &json!([rows, 2]))
+        );
         for ix in 0..rows {
             assert_eq!(label["data"][ix], row["label"]);
             assert_eq!(probabilities["data"][2 * ix], row["probability"][0]);

@@ -39,7 +39,8 @@ fn inspect_shows_name_digest_tensors_operators_and_no_imports() {
 
     let text = run(["inspect".as_ref(), path.as_os_str()]);
     assert_eq!(text.code, Some(0), "{text:?}");
-    let expected = ["churn 1", &*digest, "tenure FP32 [N, 1]", "label BYTES [N]", "probabilities FP32 [N, 2]"];
+    let expected =
+        ["churn 1", &*digest, "tenure FP32 [N, 1]", "label BYTES [N]", "probabilities FP32 [N, 2]"];
     for expected in expected.into_iter().chain(["ai.onnx.ml.OneHotEncoder x15", "imports    none"]) {
         assert!(text.out.contains(expected), "`{expected}` is not in\n{}", text.out);
     }

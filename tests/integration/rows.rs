@@ -28,7 +28,8 @@ fn a_row_is_answered_with_its_label_probability_and_model() {
 #[test]
 fn a_pass_through_field_is_echoed_and_the_clients_request_id_kept() {
     let server = shared();
-    let answer = server.client.post_json("/models/churn/predict", &customer_with("customer_id", json!("7590-VHVEG")));
+    let answer =
+        server.client.post_json("/models/churn/predict", &customer_with("customer_id", json!("7590-VHVEG")));
     assert_eq!(answer.json()["customer_id"], "7590-VHVEG");
 }
 
@@ -60,8 +61,14 @@ fn a_batch_is_answered_row_by_row_in_order_as_a_list_or_as_instances() {
 fn an_image_model_takes_a_nested_list() {
     let server = shared();
     let image = json!([[
-        [0, 0, 5, 13, 9, 1, 0, 0], [0, 0, 13, 15, 10, 15, 5, 0], [0, 3, 15, 2, 0, 11, 8, 0], [0, 4, 12, 0, 0, 8, 8, 0],
-        [0, 5, 8, 0, 0, 9, 8, 0], [0, 4, 11, 0, 1, 12, 7, 0], [0, 2, 14, 5, 10, 12, 0, 0], [0, 0, 6, 13, 10, 0, 0, 0]
+        [0, 0, 5, 13, 9, 1, 0, 0],
+        [0, 0, 13, 15, 10, 15, 5, 0],
+        [0, 3, 15, 2, 0, 11, 8, 0],
+        [0, 4, 12, 0, 0, 8, 8, 0],
+        [0, 5, 8, 0, 0, 9, 8, 0],
+        [0, 4, 11, 0, 1, 12, 7, 0],
+        [0, 2, 14, 5, 10, 12, 0, 0],
+        [0, 0, 6, 13, 10, 0, 0, 0]
     ]]);
     let answer = server.client.post_json("/models/digits/predict", &json!({ "image": image }));
     assert_eq!(answer.status, 200, "{}", answer.text);

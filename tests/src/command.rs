@@ -37,6 +37,10 @@ fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("the test knows its path");
     let profile = test.parent().and_then(std::path::Path::parent).expect("tests lie in <profile>/deps");
     let binary = profile.join(format!("edgewit{}", std::env::consts::EXE_SUFFIX));
-    assert!(binary.is_file(), "{} is missing; run `cargo xtask test`, or `cargo build` first", binary.display());
+    assert!(
+        binary.is_file(),
+        "{} is missing; run `cargo xtask test`, or `cargo build` first",
+        binary.display()
+    );
     binary
 }

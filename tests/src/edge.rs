@@ -40,7 +40,8 @@ pub fn compose(packed: &[u8]) -> Result<Vec<u8>> {
     let handler = graph.instantiate(edge);
     graph.set_instantiation_argument(handler, DEPENDENCY, predict)?;
     let world = &graph.types()[graph[edge].ty()];
-    let names = world.exports.keys().filter(|name| name.starts_with("wasi:http/")).cloned().collect::<Vec<_>>();
+    let names =
+        world.exports.keys().filter(|name| name.starts_with("wasi:http/")).cloned().collect::<Vec<_>>();
     for name in names {
         let export = graph.alias_instance_export(handler, &name)?;
         graph.export(export, &name)?;

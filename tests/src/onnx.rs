@@ -6,7 +6,8 @@ use std::path::Path;
 use prost::Message;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
 use tract_onnx::pb::{
-    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
+    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorShapeProto, TypeProto, ValueInfoProto,
+    type_proto,
 };
 
 /// An axis of an input: fixed, named, or left out as exporters leave the batch.
@@ -38,7 +39,11 @@ impl Graph {
 
     /// An output, whose shape is for the model to find out.
     pub fn output(mut self, name: &str, element: i32) -> Graph {
-        self.0.output.push(ValueInfoProto { r#type: Some(tensor(element, None)), name: name.into(), ..Default::default() });
+        self.0.output.push(ValueInfoProto {
+            r#type: Some(tensor(element, None)),
+            name: name.into(),
+            ..Default::default()
+        });
         self
     }
 

@@ -23,7 +23,14 @@ pub struct Package {
 pub const PREDICTOR: Package = Package {
     name: "predictor",
     target: "wasm32-unknown-unknown",
-    sources: &["components/predictor", "components/operators", "wit", "Cargo.toml", "Cargo.lock", ".cargo/config.toml"],
+    sources: &[
+        "components/predictor",
+        "components/operators",
+        "wit",
+        "Cargo.toml",
+        "Cargo.lock",
+        ".cargo/config.toml",
+    ],
 };
 
 /// The Spin HTTP component.
@@ -55,8 +62,23 @@ pub fn build(package: &Package) -> Result<PathBuf> {
     // A build script inherits settings that are meant for the host's build.
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
-        if text.starts_with("CARGO_") && text != "CARGO_HOME" && !text.starts_with("CARGO_NET") && !text.starts_with("CARGO_HTTP")
-            || matches!(&*text, "RUSTFLAGS" | "RUSTC" | "RUSTC_WRAPPER" | "RUSTC_WORKSPACE_WRAPPER" | "TARGET" | "HOST" | "OUT_DIR" | "PROFILE" | "OPT_LEVEL" | "DEBUG")
+        if text.starts_with("CARGO_")
+            && text != "CARGO_HOME"
+            && !text.starts_with("CARGO_NET")
+            && !text.starts_with("CARGO_HTTP")
+            || matches!(
+                &*text,
+                "RUSTFLAGS"
+                    | "RUSTC"
+                    | "RUSTC_WRAPPER"
+                    | "RUSTC_WORKSPACE_WRAPPER"
+                    | "TARGET"
+                    | "HOST"
+                    | "OUT_DIR"
+                    | "PROFILE"
+                    | "OPT_LEVEL"
+                    | "DEBUG"
+            )
         {
             cargo.env_remove(&name);
         }

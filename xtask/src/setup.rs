@@ -34,7 +34,9 @@ pub fn add_target(target: &str) -> Result<()> {
     let status = Command::new("rustup").args(["target", "add", target]).status();
     match status {
         Ok(status) if status.success() => Ok(()),
-        Ok(_) => bail!("rustup could not add the target {target}; with a network, run: rustup target add {target}"),
+        Ok(_) => {
+            bail!("rustup could not add the target {target}; with a network, run: rustup target add {target}")
+        }
         Err(_) => bail!(
             "this Rust toolchain has no {target} and there is no rustup to add it; install rustup (https://rustup.rs), \
              then run: rustup target add {target}"

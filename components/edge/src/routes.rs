@@ -46,7 +46,9 @@ fn find(request: &Request) -> Result<Vec<u8>, Failure> {
         ["v2", "models", model, "ready"] => (Route::ModelReady, Some(model), None),
         ["v2", "models", model, "infer"] => (Route::Infer, Some(model), None),
         ["v2", "models", model, "versions", version] => (Route::Model, Some(model), Some(version)),
-        ["v2", "models", model, "versions", version, "ready"] => (Route::ModelReady, Some(model), Some(version)),
+        ["v2", "models", model, "versions", version, "ready"] => {
+            (Route::ModelReady, Some(model), Some(version))
+        }
         ["v2", "models", model, "versions", version, "infer"] => (Route::Infer, Some(model), Some(version)),
         _ => return Err(Failure::new(404, "there is no such path")),
     };

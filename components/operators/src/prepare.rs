@@ -1,5 +1,7 @@
 //! Rewrites what tract has no form for, before parsing.
 
+use std::collections::HashSet;
+
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorShapeProto, TypeProto, type_proto};
@@ -9,9 +11,10 @@ use tract_onnx::tract_hir::internal::*;
 /// probability tensor `[N, C]`, and the graph output of its name gets that type. The name stays.
 ///
 /// # Errors
-/// When a ZipMap does not have one input and one output.
+/// When a ZipMap does not have one input and one output, or nothing makes a graph output, which tract would panic on.
 pub fn prepare(model: &mut ModelProto) -> TractResult<()> {
     let Some(graph) = &mut model.graph else { return Ok(()) };
+    check_outputs(graph)?;
     let mut unzipped = vec![];
     for node in &mut graph.node {
         if node.op_type == "ZipMap" && node.domain == "ai.onnx.ml" {
@@ -20,6 +23,20 @@ pub fn prepare(model: &mut ModelProto) -> TractResult<()> {
     }
     unzipped.into_iter().for_each(|(output, classes)| retype(graph, &output, classes));
     Ok(())
+}
+
+fn check_outputs(graph: &GraphProto) -> TractResult<()> {
+    let made = graph.node.iter().flat_map(|node| &node.output);
+    let given = graph
+        .input
+        .iter()
+        .map(|input| &input.name)
+        .chain(graph.initializer.iter().map(|tensor| &tensor.name));
+    let names = made.chain(given).collect::<HashSet<_>>();
+    match graph.output.iter().find(|output| !names.contains(&output.name)) {
+        Some(output) => bail!("graph output `{}` is made by no node", output.name),
+        None => Ok(()),
+    }
 }
 
 /// Turns the node into an Identity; returns its output and how many classes it names.
@@ -63,7 +80,11 @@ mod tests {
             domain: "ai.onnx.ml".into(),
             input: vec!["scores".into()],
             output: vec!["probabilities".into()],
-            attribute: vec![AttributeProto { name: "classlabels_strings".into(), strings: labels, ..Default::default() }],
+            attribute: vec![AttributeProto {
+                name: "classlabels_strings".into(),
+                strings: labels,
+                ..Default::default()
+            }],
             ..Default::default()
         };
         let output = ValueInfoProto { name: "probabilities".into(), ..Default::default() };
@@ -74,7 +95,10 @@ mod tests {
         let node = &graph.node[0];
         assert_eq!((&*node.op_type, &*node.domain, &*node.output[0]), ("Identity", "", "probabilities"));
         assert!(node.attribute.is_empty());
-        let Some(type_proto::Value::TensorType(tensor)) = graph.output[0].r#type.clone().unwrap().value else { panic!() };
+        let Some(type_proto::Value::TensorType(tensor)) = graph.output[0].r#type.clone().unwrap().value
+        else {
+            panic!()
+        };
         assert_eq!(tensor.elem_type, DataType::Float as i32);
         assert_eq!(tensor.shape.unwrap().dim[1].value, Some(dimension::Value::DimValue(2)));
     }
@@ -85,5 +109,13 @@ mod tests {
         let graph = GraphProto { node: vec![zip], ..Default::default() };
         let error = prepare(&mut ModelProto { graph: Some(graph), ..Default::default() }).unwrap_err();
         assert!(error.to_string().contains("expected 1 input and 1 output"), "{error}");
+    }
+
+    #[test]
+    fn an_output_that_no_node_makes_is_refused() {
+        let output = ValueInfoProto { name: "y".into(), ..Default::default() };
+        let graph = GraphProto { output: vec![output], ..Default::default() };
+        let error = prepare(&mut ModelProto { graph: Some(graph), ..Default::default() }).unwrap_err();
+        assert_eq!(error.to_string(), "graph output `y` is made by no node");
     }
 }

@@ -28,26 +28,31 @@ impl fmt::Display for UnsupportedNode {
 
 /// Every node of `model`, subgraphs included, whose operator `onnx` does not have.
 ///
-/// tract looks operators up by name alone; here the domain counts: an operator of a domain that is not ONNX's own (or
-/// `com.microsoft`, of which tract has a few) is not the one of the same name.
+/// tract looks operators up by name alone; here the domain counts: an operator of another domain is not the one of the
+/// same name.
 pub fn unsupported(onnx: &Onnx, model: &ModelProto) -> Vec<UnsupportedNode> {
     let mut refused = vec![];
     visit(model.graph.as_ref(), &mut |node| {
         let domain = domain(node);
         let is_function = model.functions.iter().any(|function| {
-            function.name.as_ref() == Some(&node.op_type) && plain(function.domain.as_deref().unwrap_or_default()) == domain
+            function.name.as_ref() == Some(&node.op_type)
+                && plain(function.domain.as_deref().unwrap_or_default()) == domain
         });
         let reason = if is_function {
             "a function of the model; inline its functions when exporting"
-        } else if !matches!(domain, "" | "ai.onnx.ml" | "com.microsoft") {
-            "an operator of an unknown domain"
+        } else if !belongs(domain, &node.op_type) {
+            "this domain has no such operator, or is not supported"
         } else if !onnx.op_register.0.contains_key(&node.op_type) {
             "the operator is not supported"
         } else {
             return;
         };
         refused.push(UnsupportedNode {
-            node: if node.name.is_empty() { node.output.first().cloned().unwrap_or_default() } else { node.name.clone() },
+            node: if node.name.is_empty() {
+                node.output.first().cloned().unwrap_or_default()
+            } else {
+                node.name.clone()
+            },
             domain: domain.into(),
             operator: node.op_type.clone(),
             reason,
@@ -55,6 +60,29 @@ pub fn unsupported(onnx: &Onnx, model: &ModelProto) -> Vec<UnsupportedNode> {
     });
     refused
 }
+
+/// The operators of `ai.onnx.ml`, <https://onnx.ai/onnx/operators/#ai-onnx-ml>; none is in `ai.onnx`, too.
+const ML_OPERATORS: [&str; 19] = [
+    "ArrayFeatureExtractor",
+    "Binarizer",
+    "CastMap",
+    "CategoryMapper",
+    "DictVectorizer",
+    "FeatureVectorizer",
+    "Imputer",
+    "LabelEncoder",
+    "LinearClassifier",
+    "LinearRegressor",
+    "Normalizer",
+    "OneHotEncoder",
+    "SVMClassifier",
+    "SVMRegressor",
+    "Scaler",
+    "TreeEnsemble",
+    "TreeEnsembleClassifier",
+    "TreeEnsembleRegressor",
+    "ZipMap",
+];
 
 /// How many nodes of `model`, subgraphs included, use each operator, by (domain, name). The domain of `ai.onnx` is
 /// empty.
@@ -77,6 +105,15 @@ fn visit<'a>(graph: impl IntoIterator<Item = &'a GraphProto>, see: &mut impl FnM
                 open.extend(&attribute.graphs);
             }
         }
+    }
+}
+
+/// Whether an operator can be of a domain. `com.microsoft` has operators of which tract knows a few.
+fn belongs(domain: &str, operator: &str) -> bool {
+    match domain {
+        "ai.onnx.ml" => ML_OPERATORS.contains(&operator),
+        "" | "com.microsoft" => !ML_OPERATORS.contains(&operator),
+        _ => false,
     }
 }
 
@@ -118,20 +155,34 @@ mod tests {
 
     #[test]
     fn every_unknown_node_is_named_by_name_or_output() {
-        let nodes = vec![node("", "Relu", "a"), node("", "Teleport", "b"), node("ai.onnx.ml", "Conjure", "")];
+        let nodes =
+            vec![node("", "Relu", "a"), node("", "Teleport", "b"), node("ai.onnx.ml", "SVMClassifier", "")];
         check(
             &model(nodes),
             &[
                 "node `b`: Teleport: the operator is not supported",
-                "node `Conjure_out`: ai.onnx.ml.Conjure: the operator is not supported",
+                "node `SVMClassifier_out`: ai.onnx.ml.SVMClassifier: the operator is not supported",
             ],
         );
     }
 
     #[test]
     fn an_operator_of_another_domain_is_not_the_one_of_its_name() {
-        let nodes = vec![node("ai.onnx", "Relu", "a"), node("com.example", "Relu", "b")];
-        check(&model(nodes), &["node `b`: com.example.Relu: an operator of an unknown domain"]);
+        let nodes = vec![
+            node("ai.onnx", "Relu", "a"),
+            node("com.example", "Relu", "b"),
+            node("ai.onnx.ml", "Relu", "c"),
+            node("", "Scaler", "d"),
+        ];
+        let reason = "this domain has no such operator, or is not supported";
+        check(
+            &model(nodes),
+            &[
+                &format!("node `b`: com.example.Relu: {reason}"),
+                &format!("node `c`: ai.onnx.ml.Relu: {reason}"),
+                &format!("node `d`: Scaler: {reason}"),
+            ],
+        );
     }
 
     #[test]

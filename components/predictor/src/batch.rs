@@ -40,7 +40,9 @@ pub(crate) fn name_axes(model: &mut InferenceModel, shared: bool) -> Result<(), 
             return Err(format!("input `{name}` has no datatype"));
         }
         if fact.shape.is_open() {
-            return Err(format!("input `{name}` has no rank; export the model with the shapes of its inputs"));
+            return Err(format!(
+                "input `{name}` has no rank; export the model with the shapes of its inputs"
+            ));
         }
         let dims = fact.shape.dims().map(|dim| dim.concretize()).collect::<Vec<_>>();
         let dims = dims.into_iter().enumerate().map(|(axis, dim)| match dim {

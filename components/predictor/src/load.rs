@@ -40,9 +40,9 @@ fn decode(file: Vec<u8>) -> Result<ModelProto, Error> {
     if file.is_empty() {
         return Err(Error::InvalidInput("the ONNX file is empty".into()));
     }
-    let proto = tract_onnx::onnx()
-        .proto_model_for_read(&mut file.as_slice())
-        .map_err(|error| Error::InvalidInput(format!("the file is not ONNX, or not whole: {}", error.root_cause())))?;
+    let proto = tract_onnx::onnx().proto_model_for_read(&mut file.as_slice()).map_err(|error| {
+        Error::InvalidInput(format!("the file is not ONNX, or not whole: {}", error.root_cause()))
+    })?;
     match &proto.graph {
         Some(graph) if !graph.output.is_empty() => Ok(proto),
         Some(_) => Err(Error::InvalidInput("the ONNX graph has no output".into())),
@@ -90,7 +90,9 @@ fn build(model: TypedModel, proto: &ModelProto, identity: Identity) -> TractResu
     // Convolutions and matrix kernels need concrete shapes to pick their fast paths, and most
     // requests are one row: they get a plan of their own.
     let single = match &batch {
-        Some(symbol) => Some(plan(model.set_symbols(&[(symbol.clone(), 1.to_dim())].into_iter().collect())?)?),
+        Some(symbol) => {
+            Some(plan(model.set_symbols(&[(symbol.clone(), 1.to_dim())].into_iter().collect())?)?)
+        }
         None => None,
     };
     let any = plan(model)?;

@@ -49,7 +49,11 @@ pub(crate) fn no_metadata() -> ModelMetadata {
 
 impl Model {
     /// Checks the inputs, runs the plan for their batch, and returns the selected outputs.
-    pub(crate) fn predict(&self, inputs: Vec<Tensor>, outputs: Option<Vec<String>>) -> Result<Vec<Tensor>, Error> {
+    pub(crate) fn predict(
+        &self,
+        inputs: Vec<Tensor>,
+        outputs: Option<Vec<String>>,
+    ) -> Result<Vec<Tensor>, Error> {
         let selected = self.select(outputs)?;
         let (inputs, bound) = self.bind(inputs)?;
         let batch = self.batch.as_ref().and_then(|symbol| bound.get(symbol));
@@ -117,7 +121,8 @@ impl Input {
         }
         let mut shape = Vec::with_capacity(given.shape.len());
         for (ix, (axis, length)) in self.axes.iter().zip(&given.shape).enumerate() {
-            let length = usize::try_from(*length).map_err(|_| fault(format!("axis {ix} of {length} is too long")))?;
+            let length =
+                usize::try_from(*length).map_err(|_| fault(format!("axis {ix} of {length} is too long")))?;
             match axis {
                 Axis::Fixed(expected) if *expected != length => {
                     return Err(fault(format!("axis {ix} is {expected} long, got {length}")));
@@ -128,7 +133,8 @@ impl Input {
                 }
                 Axis::Symbol(symbol) => match symbols.get(symbol) {
                     Some(bound) if bound != length as i64 => {
-                        let text = format!("axis {ix} ({symbol}) is {bound} long in another input, got {length}");
+                        let text =
+                            format!("axis {ix} ({symbol}) is {bound} long in another input, got {length}");
                         return Err(fault(text));
                     }
                     Some(_) => {}

@@ -31,7 +31,9 @@ impl Write for Writer {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for byte in text.bytes() {
             // The last byte stays zero.
-            let Some(cell) = MESSAGE.text[..MESSAGE.text.len() - 1].get(self.0) else { return Err(fmt::Error) };
+            let Some(cell) = MESSAGE.text[..MESSAGE.text.len() - 1].get(self.0) else {
+                return Err(fmt::Error);
+            };
             cell.store(byte, Relaxed);
             self.0 += 1;
         }

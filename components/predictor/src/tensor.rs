@@ -110,5 +110,10 @@ pub(crate) fn from_tract(name: &str, datatype: Datatype, tensor: &TractTensor) -
         Datatype::Bytes => TensorData::Strings(cast.try_as_plain_ram()?.as_slice::<String>()?.to_vec()),
         _ => TensorData::Raw(cast.as_bytes().to_vec()),
     };
-    Ok(Tensor { name: name.into(), datatype, shape: cast.shape().iter().map(|axis| *axis as u64).collect(), data })
+    Ok(Tensor {
+        name: name.into(),
+        datatype,
+        shape: cast.shape().iter().map(|axis| *axis as u64).collect(),
+        data,
+    })
 }

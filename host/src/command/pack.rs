@@ -37,6 +37,13 @@ pub(super) fn run(args: PackArgs) -> Result<ExitCode> {
     let output = args.output.unwrap_or_else(|| format!("{}-{}.wasm", source.name, source.version).into());
     write(&output, &component)?;
     drop(progress);
-    println!("{}: {} {}, {} bytes, sha256 {}", output.display(), source.name, source.version, component.len(), source.digest);
+    println!(
+        "{}: {} {}, {} bytes, sha256 {}",
+        output.display(),
+        source.name,
+        source.version,
+        component.len(),
+        source.digest
+    );
     Ok(ExitCode::SUCCESS)
 }

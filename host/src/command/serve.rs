@@ -60,11 +60,13 @@ async fn serve(config: ServeConfig) -> Result<()> {
         registry.announce(&source.name, &source.version);
     }
     let workers = Workers::start(config.workers, config.queue, telemetry.clone())?;
-    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
+    let listener =
+        TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
     let address = listener.local_addr()?;
     println!("listening on http://{address}");
 
-    let app = App { registry: registry.clone(), workers, telemetry: telemetry.clone(), limits: config.requests };
+    let app =
+        App { registry: registry.clone(), workers, telemetry: telemetry.clone(), limits: config.requests };
     let stop = stop_signal()?;
     let mut stopping = stop.clone();
     let server = axum::serve(listener, http::router(app))

@@ -33,9 +33,11 @@ pub(super) fn json(got: &Value, expected: &Value, tolerance: (f64, f64), at: &st
             (Some(a), Some(b)) if near(a, b, tolerance) => Ok(()),
             _ => Err(format!("{at}: expected {b}, got {a}")),
         },
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            a.iter().zip(b).enumerate().try_for_each(|(ix, (a, b))| json(a, b, tolerance, &format!("{at}[{ix}]")))
-        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => a
+            .iter()
+            .zip(b)
+            .enumerate()
+            .try_for_each(|(ix, (a, b))| json(a, b, tolerance, &format!("{at}[{ix}]"))),
         (Value::Object(a), Value::Object(b)) => b.iter().try_for_each(|(key, b)| {
             let at = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
             json(a.get(key).unwrap_or(&Value::Null), b, tolerance, &at)
@@ -57,12 +59,17 @@ pub(super) fn tensor(got: &Tensor, expected: &Tensor, tolerance: (f64, f64)) -> 
     let exact = !matches!(got.datatype, Datatype::Fp16 | Datatype::Fp32 | Datatype::Fp64);
     match (&got.data, &expected.data) {
         (a, b) if exact => {
-            if a == b { Ok(()) } else { Err(format!("{name}: expected {expected:?}, got {got:?}")) }
+            if a == b {
+                Ok(())
+            } else {
+                Err(format!("{name}: expected {expected:?}, got {got:?}"))
+            }
         }
         (Data::Raw(_), Data::Raw(_)) => {
             let (got, expected) = (got.as_f64s().unwrap_or_default(), expected.as_f64s().unwrap_or_default());
             let worst = got.iter().zip(&expected).position(|(a, b)| !near(*a, *b, tolerance));
-            worst.map_or(Ok(()), |ix| Err(format!("{name}[{ix}]: expected {}, got {}", expected[ix], got[ix])))
+            worst
+                .map_or(Ok(()), |ix| Err(format!("{name}[{ix}]: expected {}, got {}", expected[ix], got[ix])))
         }
         _ => Err(format!("{name}: strings against numbers")),
     }

@@ -62,7 +62,8 @@ fn tensors(set: &Path, prefix: &str, names: &[String]) -> Result<Vec<Tensor>, St
         let proto = TensorProto::decode(&*bytes).map_err(|error| fault(error.to_string()))?;
         let mut tensor = convert(proto).map_err(fault)?;
         if !names.contains(&tensor.name) {
-            tensor.name = names.get(ix).ok_or_else(|| fault("the model has no tensor at this place".into()))?.clone();
+            tensor.name =
+                names.get(ix).ok_or_else(|| fault("the model has no tensor at this place".into()))?.clone();
         }
         Ok(tensor)
     };
@@ -87,7 +88,8 @@ fn convert(proto: TensorProto) -> Result<Tensor, String> {
         13 => Datatype::Uint64,
         other => return Err(format!("ONNX tensor type {other} has no Open Inference Protocol datatype")),
     };
-    let small = |width: usize| proto.int32_data.iter().flat_map(move |value| value.to_le_bytes()[..width].to_vec());
+    let small =
+        |width: usize| proto.int32_data.iter().flat_map(move |value| value.to_le_bytes()[..width].to_vec());
     let data = match datatype {
         Datatype::Bytes => {
             let strings = proto.string_data.into_iter().map(String::from_utf8);
@@ -97,7 +99,9 @@ fn convert(proto: TensorProto) -> Result<Tensor, String> {
         Datatype::Fp32 => Data::Raw(proto.float_data.iter().flat_map(|value| value.to_le_bytes()).collect()),
         Datatype::Fp64 => Data::Raw(proto.double_data.iter().flat_map(|value| value.to_le_bytes()).collect()),
         Datatype::Int64 => Data::Raw(proto.int64_data.iter().flat_map(|value| value.to_le_bytes()).collect()),
-        Datatype::Uint64 => Data::Raw(proto.uint64_data.iter().flat_map(|value| value.to_le_bytes()).collect()),
+        Datatype::Uint64 => {
+            Data::Raw(proto.uint64_data.iter().flat_map(|value| value.to_le_bytes()).collect())
+        }
         Datatype::Uint32 => {
             Data::Raw(proto.uint64_data.iter().flat_map(|value| (*value as u32).to_le_bytes()).collect())
         }

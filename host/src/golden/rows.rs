@@ -44,7 +44,8 @@ pub(super) fn run(folder: &Path, model: &mut Loaded, tolerance: Tolerance) -> Re
             let verdict = answers(model, vec![case.row]).and_then(|alone| {
                 compare::json(&alone[0], &case.expect, tolerance, "")?;
                 let together = together.as_ref().map_err(|error| format!("in a batch: {error}"))?;
-                compare::json(&together[ix], &case.expect, tolerance, "").map_err(|at| format!("in a batch: {at}"))
+                compare::json(&together[ix], &case.expect, tolerance, "")
+                    .map_err(|at| format!("in a batch: {at}"))
             });
             verdicts.push((name, verdict));
         }

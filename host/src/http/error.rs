@@ -67,8 +67,12 @@ impl From<Error> for HttpError {
             Error::Runtime(_) | Error::Respond(_) | Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let text = match &error {
-            Error::Runtime(runtime::Error::Deadline(_)) => "the prediction took longer than its deadline".into(),
-            Error::Runtime(runtime::Error::Memory(_)) => "the prediction needed more memory than it may have".into(),
+            Error::Runtime(runtime::Error::Deadline(_)) => {
+                "the prediction took longer than its deadline".into()
+            }
+            Error::Runtime(runtime::Error::Memory(_)) => {
+                "the prediction needed more memory than it may have".into()
+            }
             _ if status == StatusCode::INTERNAL_SERVER_ERROR => "the model failed on this request".into(),
             _ => error.to_string(),
         };

@@ -19,7 +19,11 @@ pub(super) struct Target {
 
 /// Who this server is.
 pub(super) async fn server() -> Json<ServerMetadata> {
-    Json(ServerMetadata { name: "edgewit".into(), version: env!("CARGO_PKG_VERSION").into(), extensions: vec![] })
+    Json(ServerMetadata {
+        name: "edgewit".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        extensions: vec![],
+    })
 }
 
 /// The inputs and outputs of a model.
@@ -33,7 +37,10 @@ pub(super) async fn metadata(
 }
 
 /// 200 when the model can answer.
-pub(super) async fn ready(State(app): State<App>, Path(target): Path<Target>) -> Result<StatusCode, HttpError> {
+pub(super) async fn ready(
+    State(app): State<App>,
+    Path(target): Path<Target>,
+) -> Result<StatusCode, HttpError> {
     app.registry.find(Some(&target.model), target.version.as_deref())?;
     Ok(StatusCode::OK)
 }

@@ -50,7 +50,11 @@ impl Description {
     pub(super) fn new(model: ModelMetadata, operators: Vec<Operator>) -> Description {
         let mut operators = operators
             .into_iter()
-            .map(|operator| OperatorCount { domain: operator.domain, name: operator.name, nodes: operator.nodes })
+            .map(|operator| OperatorCount {
+                domain: operator.domain,
+                name: operator.name,
+                nodes: operator.nodes,
+            })
             .collect::<Vec<_>>();
         operators.sort_by(|a, b| b.nodes.cmp(&a.nodes).then_with(|| a.name.cmp(&b.name)));
         Description { model, operators }

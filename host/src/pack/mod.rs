@@ -104,8 +104,18 @@ pub fn load(loader: &Loader, source: &Source, limits: &Limits) -> Result<Loaded,
 ///
 /// # Errors
 /// As [`load`], or when the snapshot cannot be taken.
-pub fn pack(loader: &Loader, source: &Source, limits: &Limits, progress: &Progress) -> Result<Vec<u8>, PackError> {
-    progress.step(format!("{} {}: loading {} bytes of ONNX", source.name, source.version, source.model.len()));
+pub fn pack(
+    loader: &Loader,
+    source: &Source,
+    limits: &Limits,
+    progress: &Progress,
+) -> Result<Vec<u8>, PackError> {
+    progress.step(format!(
+        "{} {}: loading {} bytes of ONNX",
+        source.name,
+        source.version,
+        source.model.len()
+    ));
     let Loaded { instance, metadata, operators, .. } = load(loader, source, limits)?;
     progress.step(format!("{} {}: taking the snapshot", source.name, source.version));
     let snapshot = loader.snapshot(instance).map_err(PackError::Snapshot)?;

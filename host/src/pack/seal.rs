@@ -16,7 +16,8 @@ pub(super) fn seal(snapshot: Vec<u8>) -> Result<Vec<u8>> {
     let package = graph.register_package(package)?;
     let instance = graph.instantiate(package);
     for name in EXPORTS {
-        let export = graph.alias_instance_export(instance, name).with_context(|| format!("no export {name}"))?;
+        let export =
+            graph.alias_instance_export(instance, name).with_context(|| format!("no export {name}"))?;
         graph.export(export, name)?;
     }
     // The result is validated by the engine that compiles it; here it would only cost time.

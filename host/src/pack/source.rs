@@ -52,7 +52,9 @@ pub enum SourceError {
     #[error("model.toml: {0}")]
     Json(serde_json::Error),
     /// Names become parts of URLs and file names.
-    #[error("{path}: the {field} `{value}` may only hold letters, digits, `.`, `_` and `-`, and must begin with a letter or digit")]
+    #[error(
+        "{path}: the {field} `{value}` may only hold letters, digits, `.`, `_` and `-`, and must begin with a letter or digit"
+    )]
     Name {
         /// Where it comes from.
         path: String,

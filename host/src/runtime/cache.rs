@@ -61,7 +61,9 @@ fn read(engine: &Engine, path: &Path) -> Option<Component> {
     // folder is private, and the name holds the digest of component, version and settings.
     #[allow(unsafe_code, reason = "compiled code is trusted by where it lies; see above")]
     let component = unsafe { Component::deserialize_file(engine.inner(), path) };
-    component.inspect_err(|error| tracing::debug!(%error, path = %path.display(), "compile cache entry ignored")).ok()
+    component
+        .inspect_err(|error| tracing::debug!(%error, path = %path.display(), "compile cache entry ignored"))
+        .ok()
 }
 
 fn key(engine: &Engine, bytes: &[u8]) -> String {
@@ -94,10 +96,15 @@ fn check_private(folder: &Path) -> Result<(), String> {
     let probe = tempfile::NamedTempFile::new_in(folder).map_err(|error| error.to_string())?;
     let me = probe.as_file().metadata().map_err(|error| error.to_string())?.uid();
     if metadata.uid() != me {
-        return Err(format!("it belongs to user {}, and compiled code is only read from one's own folder", metadata.uid()));
+        return Err(format!(
+            "it belongs to user {}, and compiled code is only read from one's own folder",
+            metadata.uid()
+        ));
     }
     if metadata.mode() & 0o022 != 0 {
-        return Err("others may write to it, and compiled code is only read from a private folder: chmod go-w".into());
+        return Err(
+            "others may write to it, and compiled code is only read from a private folder: chmod go-w".into(),
+        );
     }
     Ok(())
 }

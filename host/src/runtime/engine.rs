@@ -80,7 +80,11 @@ fn settings(config: &EngineConfig) -> Config {
             .max_memory_size(config.max_memory)
             .table_elements(100_000)
             .pagemap_scan(Enabled::Auto)
-            .linear_memory_keep_resident(if Engine::pagemap_scan() { KEEP_RESIDENT } else { KEEP_RESIDENT / 4 })
+            .linear_memory_keep_resident(if Engine::pagemap_scan() {
+                KEEP_RESIDENT
+            } else {
+                KEEP_RESIDENT / 4
+            })
             .table_keep_resident(1 << 20);
         settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     }

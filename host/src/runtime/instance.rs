@@ -102,8 +102,7 @@ impl Instance {
         if let Some(Trap::Interrupt) = error.downcast_ref() {
             return Error::Deadline(self.limits.deadline);
         }
-        let message =
-            error.downcast_ref::<WasmCoreDump>().and_then(|dump| panic::message(dump, &self.store));
+        let message = error.downcast_ref::<WasmCoreDump>().and_then(|dump| panic::message(dump, &self.store));
         Error::Trap(message.unwrap_or_else(|| match error.downcast_ref::<Trap>() {
             Some(trap) => trap.to_string(),
             None => format!("{error:#}"),

@@ -30,9 +30,15 @@ impl<'a> Loader<'a> {
     /// # Errors
     /// [`Error::InvalidInput`] when the file is not ONNX, [`Error::Unsupported`] naming every node
     /// that cannot run, or a fault of the sandbox.
-    pub fn load(&self, model: &[u8], identity: &Identity, limits: &Limits) -> Result<(Instance, Vec<Operator>), Error> {
+    pub fn load(
+        &self,
+        model: &[u8],
+        identity: &Identity,
+        limits: &Limits,
+    ) -> Result<(Instance, Vec<Operator>), Error> {
         let mut instance = self.program.instantiate(limits)?;
-        let indices = self.program.load.as_ref().ok_or_else(|| Error::Component("it has no `load`".into()))?;
+        let indices =
+            self.program.load.as_ref().ok_or_else(|| Error::Component("it has no `load`".into()))?;
         let load = indices.load(&mut instance.store, &instance.instance).map_err(Error::component)?;
         instance.restart_clock();
         let called = load.call_load(&mut instance.store, model, identity);

@@ -13,7 +13,11 @@ use crate::runtime::Instance;
 ///
 /// # Errors
 /// [`Error::Row`] names the row and the feature at fault; or the model failed.
-pub fn answer(instance: &mut Instance, schema: &RowSchema, rows: Vec<Map<String, Value>>) -> Result<Vec<Value>, Error> {
+pub fn answer(
+    instance: &mut Instance,
+    schema: &RowSchema,
+    rows: Vec<Map<String, Value>>,
+) -> Result<Vec<Value>, Error> {
     let mut rows = Rows::from_values(schema, rows)?;
     let outputs = instance.predict(std::mem::take(&mut rows.inputs), schema.requested_outputs())?;
     let response = rows::respond(schema, &rows, &outputs, SystemTime::now())?;

@@ -21,7 +21,9 @@ pub enum Error {
         version: String,
     },
     /// A default model was meant, and there is none.
-    #[error("there is no default model: several are loaded; name one in the path, or start with --default-model")]
+    #[error(
+        "there is no default model: several are loaded; name one in the path, or start with --default-model"
+    )]
     NoDefault,
     /// The model exists and is not loaded, yet or at all.
     #[error("model `{0}` is not ready")]

@@ -106,7 +106,8 @@ impl Registry {
         let versions = models.get(name).ok_or_else(|| Error::UnknownModel(name.to_owned()))?;
         let entry = match version {
             Some(version) => {
-                let unknown = || Error::UnknownVersion { model: name.to_owned(), version: version.to_owned() };
+                let unknown =
+                    || Error::UnknownVersion { model: name.to_owned(), version: version.to_owned() };
                 Some(versions.get(&Version::new(version)).ok_or_else(unknown)?)
             }
             None => versions.values().rev().find(|entry| matches!(entry, Entry::Ready(_))),
@@ -136,7 +137,9 @@ impl Registry {
         };
         models
             .iter()
-            .flat_map(|(name, versions)| versions.iter().map(move |(version, entry)| state(name, version, entry)))
+            .flat_map(|(name, versions)| {
+                versions.iter().map(move |(version, entry)| state(name, version, entry))
+            })
             .collect()
     }
 
