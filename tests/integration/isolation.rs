@@ -58,3 +58,24 @@ fn the_predictor_has_no_import_to_begin_with() {
     let outline = edgewit::pack::description::Outline::read(PREDICTOR).expect("an outline");
     assert!(outline.imports.is_empty(), "{:?}", outline.imports);
 }
+
+#[test]
+fn a_trap_is_answered_without_what_happened_inside_and_the_log_says_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // The index is data, so nothing but running it shows that it is out of range.
+    let graph = Graph::new().input("x", 1, &[Dim::Named("N")]).input("i", 7, &[Dim::Fixed(1)]);
+    graph.node("Gather", &["x", "i"], "y").output("y", 1).save(folder.path(), "gather");
+    let server = Server::ready(folder.path(), &[]);
+    let ask = |index: i64| {
+        let body = json!({ "inputs": [
+            { "name": "x", "datatype": "FP32", "shape": [3], "data": [1, 2, 3] },
+            { "name": "i", "datatype": "INT64", "shape": [1], "data": [index] },
+        ]});
+        server.client.post_json("/v2/models/gather/infer", &body)
+    };
+    assert_eq!(ask(2).json()["outputs"][0]["data"], json!([3.0]));
+    let beyond = ask(1000);
+    println!("{beyond:?}");
+    assert_eq!((beyond.status, beyond.error()), (500, "the model failed on this request".into()));
+    assert_eq!(ask(-1).json()["outputs"][0]["data"], json!([3.0]));
+}

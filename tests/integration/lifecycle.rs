@@ -36,6 +36,27 @@ fn a_server_that_is_told_to_stop_finishes_what_is_in_flight_and_exits_with_0() {
     assert_eq!(server.wait().code(), Some(0));
 }
 
+#[test]
+fn a_full_queue_is_refused_at_once_and_what_waits_is_answered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    slow(folder.path());
+    let server = Server::ready(folder.path(), &["--workers", "1", "--queue", "1", "--deadline-ms", "60000"]);
+    let body = json!(vec![json!({ "x": vec![1; 64 * 64] }); 50]);
+    let ask = || server.client.post_json("/predict/batch", &body);
+    let answers = std::thread::scope(|scope| {
+        let asked = (0..8).map(|_| scope.spawn(ask)).collect::<Vec<_>>();
+        asked.into_iter().map(|thread| thread.join().expect("the client thread ends")).collect::<Vec<_>>()
+    });
+    let (good, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
+    assert!(!good.is_empty() && !refused.is_empty(), "{answers:?}");
+    for answer in refused {
+        assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")), "{}", answer.text);
+        assert!(answer.error().contains("busy"));
+    }
+    assert!(server.client.get("/metrics").text.contains(r#"reason="busy""#));
+    assert_eq!(ask().status, 200);
+}
+
 /// Products of 64 x 64 matrices, one after the other, for each row.
 fn slow(folder: &std::path::Path) {
     let mut graph = Graph::new().input("x", 1, &[Dim::Unnamed, Dim::Fixed(64), Dim::Fixed(64)]);

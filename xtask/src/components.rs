@@ -50,44 +50,55 @@ pub fn root() -> &'static Path {
 /// # Errors
 /// When a target cannot be added or cargo fails; its messages went to standard error.
 pub fn build(package: &Package) -> Result<PathBuf> {
-    setup::add_target(package.target)?;
-    let folder = root().join("target/components");
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo
-        .current_dir(root())
-        .args(["build", "--locked", "--profile", "component", "--package", package.name])
-        .args(["--target", package.target])
-        .arg("--target-dir")
-        .arg(&folder);
-    // A build script inherits settings that are meant for the host's build.
-    for (name, _) in env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_")
-            && text != "CARGO_HOME"
-            && !text.starts_with("CARGO_NET")
-            && !text.starts_with("CARGO_HTTP")
-            || matches!(
-                &*text,
-                "RUSTFLAGS"
-                    | "RUSTC"
-                    | "RUSTC_WRAPPER"
-                    | "RUSTC_WORKSPACE_WRAPPER"
-                    | "TARGET"
-                    | "HOST"
-                    | "OUT_DIR"
-                    | "PROFILE"
-                    | "OPT_LEVEL"
-                    | "DEBUG"
-            )
-        {
-            cargo.env_remove(&name);
-        }
-    }
-    let status = cargo.status().context("cannot start cargo")?;
+    let status = cargo(package, "build")?.status().context("cannot start cargo")?;
     if !status.success() {
         bail!("building the component `{}` failed", package.name);
     }
-    Ok(folder.join(package.target).join("component").join(format!("{}.wasm", package.name)))
+    Ok(folder().join(package.target).join("component").join(format!("{}.wasm", package.name)))
+}
+
+/// A cargo command about `package`, with the settings that it is built with.
+///
+/// # Errors
+/// When its target cannot be added.
+pub fn cargo(package: &Package, command: &str) -> Result<Command> {
+    setup::add_target(package.target)?;
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .current_dir(root())
+        .args([command, "--locked", "--profile", "component", "--package", package.name])
+        .args(["--target", package.target, "--config"])
+        .arg(remapped_paths(package))
+        .arg("--target-dir")
+        .arg(folder());
+    // A build script inherits settings that are meant for the host's build.
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(is_of_the_host) {
+            cargo.env_remove(name);
+        }
+    }
+    Ok(cargo)
+}
+
+fn folder() -> PathBuf {
+    root().join("target/components")
+}
+
+/// The messages of panics hold the paths of source files. Without the folders of this machine they
+/// are shorter, tell nothing about it, and are the same wherever the component is built.
+fn remapped_paths(package: &Package) -> String {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).unwrap_or_default();
+    let flags = [home.join("registry/src"), root().to_owned()]
+        .map(|folder| format!("'--remap-path-prefix={}/='", folder.display()));
+    format!("target.{}.rustflags=[{}]", package.target, flags.join(","))
+}
+
+fn is_of_the_host(variable: &str) -> bool {
+    let kept = ["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTRIES_"];
+    variable.starts_with("CARGO_") && !kept.iter().any(|kept| variable.starts_with(kept))
+        || variable.starts_with("RUSTC")
+        || matches!(variable, "RUSTFLAGS" | "TARGET" | "HOST" | "OUT_DIR" | "PROFILE" | "OPT_LEVEL" | "DEBUG")
 }
 
 /// Tells cargo, from a build script, what `package` is made from.

@@ -90,10 +90,7 @@ fn lint() -> Result<()> {
     run(&mut cargo(["clippy", "--release", "--locked", "--all-targets", "--", "-D", "warnings"]))?;
     for package in [&PREDICTOR, &EDGE] {
         step(&format!("clippy, {}", package.name));
-        let target = ["--target", package.target, "--target-dir", "target/components"];
-        run(cargo(["clippy", "--locked", "--profile", "component", "--package", package.name])
-            .args(target)
-            .args(["--", "-D", "warnings"]))?;
+        run(components::cargo(package, "clippy")?.args(["--", "-D", "warnings"]))?;
     }
     step("licences and sources of the dependencies");
     // The advisory database is fetched from the network, so it is not part of this check.

@@ -26,7 +26,6 @@ mod bindings {
     wit_bindgen::generate!({
         world: "loader",
         path: "../../wit",
-        pub_export_macro: true,
     });
 
     use super::Predictor;

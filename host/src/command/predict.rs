@@ -76,7 +76,7 @@ fn open(workshop: &Workshop, model: &Path) -> Result<Instance> {
 
 fn read(args: &PredictArgs, schema: &RowSchema) -> Result<Vec<Map<String, Value>>> {
     if let Some(row) = &args.row {
-        return Ok(table::json(row.as_bytes()).context("--row")?);
+        return table::json(row.as_bytes()).context("--row");
     }
     let path = args.rows.as_deref().unwrap_or(Path::new("-"));
     let mut bytes = vec![];
@@ -99,14 +99,14 @@ fn read(args: &PredictArgs, schema: &RowSchema) -> Result<Vec<Map<String, Value>
 /// Prints answers as they come.
 enum Printer<W: Write> {
     Json(W),
-    Csv { out: csv::Writer<W>, header: bool },
+    Csv { out: Box<csv::Writer<W>>, header: bool },
 }
 
 impl<W: Write> Printer<W> {
     fn new(format: Format, out: W) -> Printer<W> {
         match format {
             Format::Json => Printer::Json(out),
-            Format::Csv => Printer::Csv { out: csv::Writer::from_writer(out), header: false },
+            Format::Csv => Printer::Csv { out: Box::new(csv::Writer::from_writer(out)), header: false },
         }
     }
 

@@ -1,5 +1,6 @@
 //! `edgewit serve`: every model of a folder over HTTP.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -36,7 +37,13 @@ pub(super) fn run(command: ServeCommand) -> Result<ExitCode> {
 
 fn start_logs() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("EDGEWIT_LOG").unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let ansi = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(ansi)
+        .with_target(false)
+        .init();
 }
 
 async fn serve(config: ServeConfig) -> Result<()> {

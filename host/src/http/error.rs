@@ -76,7 +76,8 @@ impl From<Error> for HttpError {
             _ if status == StatusCode::INTERNAL_SERVER_ERROR => "the model failed on this request".into(),
             _ => error.to_string(),
         };
-        if status.is_server_error() {
+        // A full queue is the load's doing, not a fault, and would flood the log.
+        if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
             tracing::error!(%error, reason, "request failed");
         }
         let mut http = HttpError::new(status, reason, text);

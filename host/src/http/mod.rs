@@ -58,7 +58,7 @@ pub fn router(app: App) -> Router {
     let layers = ServiceBuilder::new()
         .layer(SetRequestIdLayer::new(REQUEST_ID, NewRequestId))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(TraceLayer::new_for_http().make_span_with(span))
+        .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(()))
         .layer(axum::middleware::from_fn(error::with_request_id))
         .layer(CatchPanicLayer::custom(|_| HttpError::panic().into_response()));
     Router::new()
