@@ -1,9 +1,11 @@
 //! Golden cases through the sandbox, by `edgewit verify`.
 
+use std::ffi::OsString;
 use std::fs;
+use std::path::Path;
 
 use edgewit_tests::command::run;
-use edgewit_tests::{model, onnx};
+use edgewit_tests::{full, model, onnx};
 use prost::Message;
 use tract_onnx::pb::TensorProto;
 use tract_onnx::pb::tensor_proto::DataLocation;
@@ -35,32 +37,40 @@ fn a_wrong_expectation_fails_and_is_named() {
     assert!(verify.out.ends_with("1 failed\n"), "{}", verify.out);
 }
 
+/// An addition of two pairs as ONNX's test-suite lays it out, which expects `[11, expected]`.
+fn addition(folder: &Path, name: &str, expected: f32) -> OsString {
+    let dims = [onnx::Dim::Unnamed, onnx::Dim::Fixed(2)];
+    let graph = onnx::Graph::new().input("x", 1, &dims).input("y", 1, &dims);
+    graph.node("Add", &["x", "y"], "z").output("z", 1).save(folder, name);
+    let set = folder.join(name).join("1/test_data_set_0");
+    fs::create_dir(&set).expect("a folder");
+    for (file, values) in [("input_0", [1.0, 2.0]), ("input_1", [10.0, 20.0]), ("output_0", [11.0, expected])]
+    {
+        let tensor = TensorProto { dims: vec![1, 2], data_type: 1, float_data: values.into(), ..tensor() };
+        fs::write(set.join(format!("{file}.pb")), tensor.encode_to_vec()).expect("written");
+    }
+    folder.join(name).into_os_string()
+}
+
 #[test]
 fn onnx_data_sets_are_compared_within_tolerance() {
     let folder = tempfile::tempdir().expect("a folder");
-    let save = |name: &str, expected: f32| {
-        let dims = [onnx::Dim::Unnamed, onnx::Dim::Fixed(2)];
-        let graph = onnx::Graph::new().input("x", 1, &dims).input("y", 1, &dims);
-        graph.node("Add", &["x", "y"], "z").output("z", 1).save(folder.path(), name);
-        let set = folder.path().join(name).join("1/test_data_set_0");
-        fs::create_dir(&set).expect("a folder");
-        for (file, values) in
-            [("input_0", [1.0, 2.0]), ("input_1", [10.0, 20.0]), ("output_0", [11.0, expected])]
-        {
-            let tensor =
-                TensorProto { dims: vec![1, 2], data_type: 1, float_data: values.into(), ..tensor() };
-            fs::write(set.join(format!("{file}.pb")), tensor.encode_to_vec()).expect("written");
-        }
-        folder.path().join(name).into_os_string()
-    };
-    let right = save("right", 22.0);
-    let wrong = save("wrong", 22.1);
+    let (right, wrong) = (addition(folder.path(), "right", 22.0), addition(folder.path(), "wrong", 22.1));
     let verify = run(["verify".into(), right.clone(), wrong.clone()]);
     assert_eq!(verify.code, Some(1), "{verify:?}");
     assert!(verify.out.ends_with("1 passed, 1 failed\n"), "{}", verify.out);
     assert!(verify.out.contains("z[1]: expected 22.1"), "{}", verify.out);
     let loose = run(["verify".into(), right, wrong, "--atol".into(), "0.2".into()]);
     assert_eq!(loose.code, Some(0), "{loose:?}");
+}
+
+#[test]
+fn many_models_are_verified_in_one_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let count = if full() { 1000 } else { 50 };
+    let models = (0..count).map(|ix| addition(folder.path(), &format!("m{ix}"), 22.0));
+    let verify = run(std::iter::once("verify".into()).chain(models));
+    assert_eq!((verify.code, verify.out), (Some(0), format!("{count} passed, 0 failed\n")));
 }
 
 #[test]

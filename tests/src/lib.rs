@@ -24,3 +24,8 @@ pub fn model(name: &str) -> PathBuf {
 pub fn cache() -> PathBuf {
     root().join("target/test-cache")
 }
+
+/// Whether the long suites run in full length: `cargo xtask test --full`.
+pub fn full() -> bool {
+    std::env::var_os("EDGEWIT_TEST_FULL").is_some()
+}

@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
-use xtask::components::{self, EDGE, PREDICTOR, root};
+use xtask::components::{self, EDGE, PREDICTOR, Package, root};
 use xtask::setup;
 
 /// Set up, build, serve and test Edgewit; each command does by itself what it needs first.
@@ -60,17 +60,21 @@ fn main() -> ExitCode {
 }
 
 fn components() -> Result<()> {
-    let edgewit = build()?;
+    let edgewit = edgewit()?;
+    component(&EDGE)?;
     run(Command::new(edgewit).args(["pack", "models/churn", "--output", "packed/churn-1.wasm"]))
 }
 
 fn serve(arguments: &[OsString]) -> Result<()> {
-    let edgewit = build()?;
-    run(Command::new(edgewit).arg("serve").args(["--models", "models"]).args(arguments))
+    run(Command::new(edgewit()?).arg("serve").args(["--models", "models"]).args(arguments))
 }
 
 fn test(full: bool) -> Result<()> {
-    build()?;
+    setup::setup()?;
+    component(&PREDICTOR)?;
+    component(&EDGE)?;
+    step("edgewit (the first build takes some minutes)");
+    run(&mut cargo(["build", "--release", "--locked"]))?;
     if full {
         step("every long suite in full length");
     }
@@ -99,21 +103,25 @@ fn lint() -> Result<()> {
 }
 
 fn bench() -> Result<()> {
-    build()?;
+    setup::setup()?;
+    component(&PREDICTOR)?;
+    step("benchmarks");
     run(&mut cargo(["bench", "--locked", "--package", "edgewit-bench"]))
 }
 
-/// Builds the components and the host, with their progress on the terminal, and returns the path
-/// of the `edgewit` command.
-fn build() -> Result<PathBuf> {
+/// Builds the `edgewit` command, with the progress on the terminal, and returns its path.
+fn edgewit() -> Result<PathBuf> {
     setup::setup()?;
-    for package in [&PREDICTOR, &EDGE] {
-        step(&format!("component {} (the first build takes some minutes)", package.name));
-        components::build(package)?;
-    }
+    component(&PREDICTOR)?;
     step("edgewit (the first build takes some minutes)");
-    run(&mut cargo(["build", "--release", "--locked"]))?;
+    run(&mut cargo(["build", "--release", "--locked", "--package", "edgewit"]))?;
     Ok(root().join("target/release").join(format!("edgewit{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// The build script of whoever needs a component builds it, too, but without showing progress.
+fn component(package: &Package) -> Result<()> {
+    step(&format!("component {} (the first build takes some minutes)", package.name));
+    components::build(package).map(drop)
 }
 
 fn cargo<const N: usize>(arguments: [&str; N]) -> Command {

@@ -53,6 +53,12 @@ async fn serve(config: ServeConfig) -> Result<()> {
         "{}: no model here; expected <name>/<version>/model.onnx",
         config.models.display()
     );
+    let reset = if Engine::pagemap_scan() {
+        "the pages that were touched (PAGEMAP_SCAN)"
+    } else {
+        "a fixed part of their pages"
+    };
+    tracing::info!("used sandboxes are reset by {reset}");
     let telemetry = Arc::new(Telemetry::new());
     let sources = folders.iter().map(|folder| Source::read(folder)).collect::<Result<Vec<_>, _>>()?;
     let default = match (&config.default_model, sources.first()) {

@@ -21,8 +21,9 @@ use crate::runtime::{self, Identity, Instance, Limits, Loader, Operator};
 use description::{Description, DescriptionError};
 use source::{Source, SourceError};
 
-/// The predictor component that a model is loaded into. Built with this binary.
-pub const PREDICTOR: &[u8] = include_bytes!(env!("EDGEWIT_PREDICTOR"));
+/// The predictor component that a model is loaded into. Built with this binary. A static: a constant
+/// would be in the binary once for each use.
+pub static PREDICTOR: &[u8] = include_bytes!(env!("EDGEWIT_PREDICTOR"));
 
 /// Why a model cannot be packed.
 #[derive(Debug, thiserror::Error)]
