@@ -28,9 +28,15 @@ fn a_row_is_answered_with_its_label_probability_and_model() {
 #[test]
 fn a_pass_through_field_is_echoed_and_the_clients_request_id_kept() {
     let server = shared();
-    let answer =
-        server.client.post_json("/models/churn/predict", &customer_with("customer_id", json!("7590-VHVEG")));
+    let row = customer_with("customer_id", json!("7590-VHVEG"));
+    let answer = server.client.post_json_as("mine-1", "/models/churn/predict", &row);
     assert_eq!(answer.json()["customer_id"], "7590-VHVEG");
+    assert_eq!(answer.header("x-request-id"), Some("mine-1"));
+    let refused = server.client.post_json_as("mine-2", "/predict", &json!({}));
+    assert_eq!(
+        (&refused.json()["request_id"], refused.header("x-request-id")),
+        (&json!("mine-2"), Some("mine-2"))
+    );
 }
 
 #[test]

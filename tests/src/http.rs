@@ -55,6 +55,12 @@ impl Client {
         Answer::read(request.send(body.as_ref()))
     }
 
+    /// POST of JSON under a request id of the client's own.
+    pub fn post_json_as(&self, id: &str, path: &str, body: &Value) -> Answer {
+        let request = self.agent.post(format!("{}{path}", self.base)).header("x-request-id", id);
+        Answer::read(request.content_type("application/json").send(body.to_string()))
+    }
+
     /// POST of JSON.
     pub fn post_json(&self, path: &str, body: &Value) -> Answer {
         self.post(path, body.to_string())
