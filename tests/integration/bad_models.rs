@@ -63,6 +63,15 @@ fn a_graph_that_does_not_hang_together_is_refused() {
 }
 
 #[test]
+fn an_element_type_without_a_datatype_is_named_with_its_tensors() {
+    for (element, name) in [(14, "COMPLEX64"), (16, "BFLOAT16"), (17, "FLOAT8E4M3FN"), (22, "INT4")] {
+        let graph = Graph::new().input("x", element, &[Dim::Unnamed]).node("Identity", &["x"], "y");
+        let bytes = graph.output("y", element).bytes();
+        check(&bytes, &[&format!("input `x` is {name}"), &format!("output `y` is {name}")]);
+    }
+}
+
+#[test]
 fn a_manifest_that_does_not_fit_names_the_feature() {
     let folder = tempfile::tempdir().expect("a folder");
     save(folder.path(), "m", &churn());

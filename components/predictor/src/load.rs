@@ -2,6 +2,8 @@
 
 use edgewit_operators as operators;
 use tract_onnx::pb::ModelProto;
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::type_proto::Value;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::TractErrorContext;
 
@@ -19,6 +21,7 @@ use crate::tensor;
 /// cannot run, or what tract found wrong with the graph.
 pub(crate) fn load(file: Vec<u8>, identity: Identity) -> Result<(Model, Vec<Operator>), Error> {
     let mut proto = decode(file)?;
+    check_datatypes(&proto)?;
     let operators = count(&proto);
 
     let mut onnx = tract_onnx::onnx();
@@ -48,6 +51,36 @@ fn decode(file: Vec<u8>) -> Result<ModelProto, Error> {
         Some(_) => Err(Error::InvalidInput("the ONNX graph has no output".into())),
         None => Err(Error::InvalidInput("the file is not an ONNX model: it has no graph".into())),
     }
+}
+
+/// Names every input and output of a type that the interface has no datatype for: BFLOAT16, the
+/// complex types, the 8-bit floats, the 4-bit types.
+fn check_datatypes(proto: &ModelProto) -> Result<(), Error> {
+    let graph = proto.graph.iter();
+    let infos = graph.flat_map(|graph| {
+        let outputs = graph.output.iter().map(|info| ("output", info));
+        graph.input.iter().map(|info| ("input", info)).chain(outputs)
+    });
+    let mut refused = String::new();
+    for (what, info) in infos {
+        let Some(Value::TensorType(of)) = info.r#type.as_ref().and_then(|r#type| r#type.value.as_ref())
+        else {
+            continue;
+        };
+        // Left open, a type is for the analysis to find.
+        let Some(element) =
+            DataType::try_from(of.elem_type).ok().filter(|r#type| *r#type != DataType::Undefined)
+        else {
+            continue;
+        };
+        if DatumType::try_from(element).ok().and_then(tensor::from_datum).is_none() {
+            refused += &format!("\n  {what} `{}` is {}", info.name, element.as_str_name());
+        }
+    }
+    if refused.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Unsupported(format!("the Open Inference Protocol has no datatype for:{refused}")))
 }
 
 fn count(proto: &ModelProto) -> Vec<Operator> {
