@@ -22,6 +22,7 @@
 
 mod attributes;
 mod cast;
+mod kernel;
 mod ml;
 mod prepare;
 mod support;

@@ -1,5 +1,6 @@
 //! For the tests: a node becomes a model, and the model runs as one from a file would.
 
+use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
@@ -66,6 +67,14 @@ fn data_type(datum_type: DatumType) -> DataType {
         DatumType::F64 => DataType::Double,
         DatumType::I64 => DataType::Int64,
         DatumType::I32 => DataType::Int32,
+        DatumType::I16 => DataType::Int16,
+        DatumType::I8 => DataType::Int8,
+        DatumType::U64 => DataType::Uint64,
+        DatumType::U32 => DataType::Uint32,
+        DatumType::U16 => DataType::Uint16,
+        DatumType::U8 => DataType::Uint8,
+        DatumType::F16 => DataType::Float16,
+        DatumType::Bool => DataType::Bool,
         DatumType::String => DataType::String,
         other => panic!("no test uses {other:?}"),
     }
@@ -73,32 +82,26 @@ fn data_type(datum_type: DatumType) -> DataType {
 
 /// A model of `nodes` with the input `x` and the outputs `outputs`. A symbolic first dimension is called N.
 pub(crate) fn model(nodes: Vec<NodeProto>, x: &Tensor, symbolic: bool, outputs: &[&str]) -> ModelProto {
-    let dim = |(axis, len): (usize, &usize)| Dimension {
-        value: Some(match axis {
-            0 if symbolic => dimension::Value::DimParam("N".into()),
-            _ => dimension::Value::DimValue(*len as i64),
-        }),
-        ..Dimension::default()
-    };
-    let tensor = type_proto::Tensor {
-        elem_type: data_type(x.datum_type()) as i32,
-        shape: Some(TensorShapeProto { dim: x.shape().iter().enumerate().map(dim).collect() }),
-    };
-    let r#type = TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..TypeProto::default() };
+    model_of(nodes, &[("x", x)], symbolic, outputs)
+}
+
+/// As [`model`], with any inputs.
+pub(crate) fn model_of(
+    nodes: Vec<NodeProto>,
+    inputs: &[(&str, &Tensor)],
+    symbolic: bool,
+    outputs: &[&str],
+) -> ModelProto {
     let output = |name: &&str| ValueInfoProto { name: (*name).into(), ..ValueInfoProto::default() };
     ModelProto {
-        ir_version: 8,
+        ir_version: 10,
         opset_import: vec![
-            OperatorSetIdProto { domain: String::new(), version: 18 },
-            OperatorSetIdProto { domain: "ai.onnx.ml".into(), version: 3 },
+            OperatorSetIdProto { domain: String::new(), version: 24 },
+            OperatorSetIdProto { domain: "ai.onnx.ml".into(), version: 5 },
         ],
         graph: Some(GraphProto {
             node: nodes,
-            input: vec![ValueInfoProto {
-                name: "x".into(),
-                r#type: Some(r#type),
-                ..ValueInfoProto::default()
-            }],
+            input: inputs.iter().map(|(name, tensor)| info(name, tensor, symbolic)).collect(),
             output: outputs.iter().map(output).collect(),
             ..GraphProto::default()
         }),
@@ -106,15 +109,36 @@ pub(crate) fn model(nodes: Vec<NodeProto>, x: &Tensor, symbolic: bool, outputs: 
     }
 }
 
+fn info(name: &str, tensor: &Tensor, symbolic: bool) -> ValueInfoProto {
+    let dim = |(axis, len): (usize, &usize)| Dimension {
+        value: Some(match axis {
+            0 if symbolic => dimension::Value::DimParam("N".into()),
+            _ => dimension::Value::DimValue(*len as i64),
+        }),
+        ..Dimension::default()
+    };
+    let r#type = type_proto::Tensor {
+        elem_type: data_type(tensor.datum_type()) as i32,
+        shape: Some(TensorShapeProto { dim: tensor.shape().iter().enumerate().map(dim).collect() }),
+    };
+    let r#type = TypeProto { value: Some(type_proto::Value::TensorType(r#type)), ..TypeProto::default() };
+    ValueInfoProto { name: name.into(), r#type: Some(r#type), ..ValueInfoProto::default() }
+}
+
 /// Prepares, parses, optimises and runs `model`.
-pub(crate) fn run_model(mut model: ModelProto, x: &Tensor) -> TractResult<Vec<Tensor>> {
+pub(crate) fn run_model(model: ModelProto, x: &Tensor) -> TractResult<Vec<Tensor>> {
+    run_model_on(model, &[x])
+}
+
+/// As [`run_model`], for any number of inputs.
+pub(crate) fn run_model_on(mut model: ModelProto, inputs: &[&Tensor]) -> TractResult<Vec<Tensor>> {
     crate::prepare(&mut model)?;
     let mut onnx = tract_onnx::onnx();
     crate::register(&mut onnx);
     let refused = crate::unsupported(&onnx, &model);
     ensure!(refused.is_empty(), "unsupported: {refused:?}");
     let plan = onnx.model_for_proto_model(&model)?.into_optimized()?.into_runnable()?;
-    let outputs = plan.run(tvec!(x.clone().into_tvalue()))?;
+    let outputs = plan.run(inputs.iter().map(|input| (*input).clone().into_tvalue()).collect())?;
     Ok(outputs.into_iter().map(TValue::into_tensor).collect())
 }
 
@@ -137,6 +161,51 @@ pub(crate) fn check(node: NodeProto, x: Tensor, expect: Tensor) {
         outputs[0].close_enough(&expect, Approximation::Exact).unwrap();
     } else {
         assert_eq!(outputs[0], expect);
+    }
+}
+
+/// The outputs of a node of any number of inputs. An input that is `None` is left out. They are the same whether the
+/// node runs in a plan or its values are known while the model is typed.
+pub(crate) fn compute(mut node: NodeProto, inputs: &[Option<Tensor>]) -> TractResult<Vec<Tensor>> {
+    let names: Vec<String> = (0..inputs.len()).map(|ix| format!("x{ix}")).collect();
+    let given: Vec<(&str, &Tensor)> =
+        names.iter().zip(inputs).filter_map(|(name, input)| Some((name.as_str(), input.as_ref()?))).collect();
+    node.input = names.iter().zip(inputs).map(|(n, x)| if x.is_some() { n.clone() } else { String::new() }).collect();
+    let outputs: Vec<&str> = node.output.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
+    let tensors: Vec<&Tensor> = given.iter().map(|(_, tensor)| *tensor).collect();
+    let planned = run_model_on(model_of(vec![node.clone()], &given, false, &outputs), &tensors)?;
+
+    let mut onnx = tract_onnx::onnx();
+    crate::register(&mut onnx);
+    let proto = model_of(vec![node.clone()], &given, false, &outputs);
+    let ctx = ParsingContext {
+        onnx_operator_set_version: 24,
+        framework: &onnx,
+        model: &proto,
+        parent_graphs: proto.graph.iter().collect(),
+        model_dir: None,
+        template: InferenceModel::default(),
+    };
+    let (op, _) = onnx.op_register.0[&node.op_type](&ctx, &node)?;
+    let values = tensors.iter().map(|tensor| (*tensor).clone().into_tvalue()).collect();
+    if let Some(alone) = op.eval_out_of_plan(values)? {
+        let alone: Vec<Tensor> = alone.into_iter().map(TValue::into_tensor).collect();
+        assert_eq!(format!("{planned:?}"), format!("{alone:?}"));
+    }
+    Ok(planned)
+}
+
+/// Runs a node on `inputs` and compares every output: numbers within 1e-5 (absolute and relative), the rest exactly.
+pub(crate) fn expect(node: NodeProto, inputs: &[Option<Tensor>], outputs: &[Tensor]) {
+    let got = compute(node, inputs).unwrap();
+    assert_eq!(got.len(), outputs.len());
+    for (got, expected) in got.iter().zip(outputs) {
+        assert_eq!(got.datum_type(), expected.datum_type());
+        if expected.datum_type().is_float() {
+            got.close_enough(expected, Approximation::Close).unwrap();
+        } else {
+            assert_eq!(got, expected);
+        }
     }
 }
 

@@ -9,12 +9,10 @@ use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
-use crate::attributes::{self, Floats};
+use crate::attributes;
+use crate::kernel::{self, Built, Kernel, Lengths, elements};
 
-pub(crate) fn scaler(
-    _ctx: &ParsingContext,
-    node: &NodeProto,
-) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
+pub(crate) fn scaler(ctx: &ParsingContext, node: &NodeProto) -> Built {
     let mut offset = attributes::floats(node, "offset")?;
     let mut scale = attributes::floats(node, "scale")?;
     if offset.is_empty() {
@@ -29,82 +27,46 @@ pub(crate) fn scaler(
         offset.len(),
         scale.len()
     );
-    Ok((expand(Scaler { offset: Floats(offset.into()), scale: Floats(scale.into()) }), vec![]))
+    kernel::wire(ctx, node, Scaler { offset, scale })
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Scaler {
-    offset: Floats,
-    scale: Floats,
+    offset: Vec<f32>,
+    scale: Vec<f32>,
 }
 
-impl Expansion for Scaler {
-    fn name(&self) -> StaticName {
-        "Scaler".into()
+impl Kernel for Scaler {
+    fn facts(&self, inputs: &[Option<&TypedFact>], _: &Lengths) -> TractResult<TVec<TypedFact>> {
+        let [x] = kernel::required(inputs)?;
+        kernel::accept("the input", x, &[DatumType::F32, DatumType::F64, DatumType::I64, DatumType::I32])?;
+        attributes::check_per_column_fact("scale", self.scale.len(), x)?;
+        Ok(tvec!(f32::fact(x.shape.iter())))
     }
 
-    fn rules<'r, 'p: 'r, 's: 'r>(
-        &'s self,
-        s: &mut Solver<'r>,
-        inputs: &'p [TensorProxy],
-        outputs: &'p [TensorProxy],
-    ) -> InferenceResult {
-        check_input_arity(inputs, 1)?;
-        check_output_arity(outputs, 1)?;
-        s.equals(&outputs[0].shape, &inputs[0].shape)?;
-        s.equals(&outputs[0].datum_type, f32::datum_type())
-    }
-
-    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
-        let accepted = [f32::datum_type(), f64::datum_type(), i64::datum_type(), i32::datum_type()];
-        let input = attributes::wire_data(prefix, model, inputs, &accepted)?;
-        model.wire_node(prefix, self.clone(), &[input])
-    }
-}
-
-impl Op for Scaler {
-    fn name(&self) -> StaticName {
-        "Scaler".into()
-    }
-
-    op_as_typed_op!();
-}
-
-impl EvalOp for Scaler {
-    op_out_of_plan!();
-
-    fn eval(&self, _ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
-        let input = args_1!(inputs);
-        attributes::check_per_column("scale", self.scale.0.len(), input.shape())?;
-        let mut output = Tensor::zero::<f32>(input.shape())?;
+    fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>> {
+        let [x] = kernel::required(&inputs)?;
+        attributes::check_per_column("scale", self.scale.len(), x.shape())?;
+        let mut output = Tensor::zero::<f32>(x.shape())?;
         let mut view = output.try_as_plain_ram_mut()?;
         let data = view.as_slice_mut::<f32>()?;
-        let input = input.try_as_plain_ram()?;
-        match input.datum_type() {
-            DatumType::F32 => self.scale(input.as_slice::<f32>()?, data, |x, o, s| (x - o) * s),
-            DatumType::F64 => self
-                .scale(input.as_slice::<f64>()?, data, |x, o, s| ((x - f64::from(o)) * f64::from(s)) as f32),
-            DatumType::I64 => self.scale(input.as_slice::<i64>()?, data, |x, o, s| (x as f32 - o) * s),
-            DatumType::I32 => self.scale(input.as_slice::<i32>()?, data, |x, o, s| (x as f32 - o) * s),
+        match x.datum_type() {
+            DatumType::F32 => self.scale(elements::<f32>(x)?, data, |x, o, s| (x - o) * s),
+            DatumType::F64 => {
+                self.scale(elements::<f64>(x)?, data, |x, o, s| ((x - f64::from(o)) * f64::from(s)) as f32)
+            }
+            DatumType::I64 => self.scale(elements::<i64>(x)?, data, |x, o, s| (x as f32 - o) * s),
+            DatumType::I32 => self.scale(elements::<i32>(x)?, data, |x, o, s| (x as f32 - o) * s),
             other => bail!("expected an input of numbers, got {other:?}"),
         }
-        Ok(tvec!(output.into_tvalue()))
+        Ok(tvec!(output))
     }
-}
-
-impl TypedOp for Scaler {
-    fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
-        attributes::check_per_column_fact("scale", self.scale.0.len(), inputs[0])?;
-        Ok(tvec!(f32::fact(inputs[0].shape.iter())))
-    }
-
-    as_op!();
 }
 
 impl Scaler {
     /// Parameters cycle over the columns; with one value they stay on it.
     fn scale<T: Copy>(&self, input: &[T], output: &mut [f32], f: impl Fn(T, f32, f32) -> f32) {
-        let parameters = self.offset.0.iter().zip(self.scale.0.iter()).cycle();
+        let parameters = self.offset.iter().zip(&self.scale).cycle();
         for ((y, x), (offset, scale)) in output.iter_mut().zip(input).zip(parameters) {
             *y = f(*x, *offset, *scale);
         }
