@@ -27,7 +27,12 @@ pub(crate) fn cast(
 
 /// Whether everything that `node` is computed from is a graph input or a constant, by way of nodes that read no shape.
 fn is_data(ctx: &ParsingContext, node: &NodeProto) -> bool {
-    let [graph] = ctx.parent_graphs[..] else { return false };
+    let graph = match ctx.parent_graphs[..] {
+        // The interpreter: every value is at hand, no dimension is symbolic.
+        [] => return true,
+        [graph] => graph,
+        _ => return false,
+    };
     let producers: HashMap<&str, &NodeProto> = graph
         .node
         .iter()

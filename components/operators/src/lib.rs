@@ -22,6 +22,7 @@
 
 mod attributes;
 mod cast;
+mod interpreter;
 mod kernel;
 mod ml;
 mod prepare;
@@ -29,6 +30,7 @@ mod support;
 #[cfg(test)]
 mod testing;
 
+pub use interpreter::Interpreter;
 pub use prepare::prepare;
 pub use support::{UnsupportedNode, operator_counts, unsupported};
 
@@ -38,6 +40,7 @@ pub use support::{UnsupportedNode, operator_counts, unsupported};
 pub fn register(onnx: &mut tract_onnx::Onnx) {
     let register = &mut onnx.op_register;
     register.insert("Cast", cast::cast);
+    register.insert("Loop", interpreter::looped);
     register.insert("Imputer", ml::imputer::imputer);
     register.insert("OneHotEncoder", ml::one_hot_encoder::one_hot_encoder);
     register.insert("Scaler", ml::scaler::scaler);

@@ -6,6 +6,8 @@ use std::fmt;
 use tract_onnx::Onnx;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
 
+use crate::interpreter;
+
 /// A node that cannot run, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnsupportedNode {
@@ -42,17 +44,13 @@ pub fn unsupported(onnx: &Onnx, model: &ModelProto) -> Vec<UnsupportedNode> {
             "a function of the model; inline its functions when exporting"
         } else if !belongs(domain, &node.op_type) {
             "this domain has no such operator, or is not supported"
-        } else if !onnx.op_register.0.contains_key(&node.op_type) {
+        } else if !onnx.op_register.0.contains_key(&node.op_type) && !interpreter::has(&node.op_type) {
             "the operator is not supported"
         } else {
             return;
         };
         refused.push(UnsupportedNode {
-            node: if node.name.is_empty() {
-                node.output.first().cloned().unwrap_or_default()
-            } else {
-                node.name.clone()
-            },
+            node: name(node).into(),
             domain: domain.into(),
             operator: node.op_type.clone(),
             reason,
@@ -114,6 +112,14 @@ fn belongs(domain: &str, operator: &str) -> bool {
         "ai.onnx.ml" => ML_OPERATORS.contains(&operator),
         "" | "com.microsoft" => !ML_OPERATORS.contains(&operator),
         _ => false,
+    }
+}
+
+/// What messages call a node: its name, or that of its first output.
+pub(crate) fn name(node: &NodeProto) -> &str {
+    match node.output.first() {
+        Some(output) if node.name.is_empty() => output,
+        _ => &node.name,
     }
 }
 

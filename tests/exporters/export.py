@@ -1,0 +1,326 @@
+"""Trains small models on real data, exports each to ONNX and writes what the original library says.
+
+Every case is a folder in ONNX's own test layout: `model.onnx`, and `test_data_set_0` (one row), `_1`
+(seven rows) and `_2` (a thousand rows) with a tensor per input and output. `report.json` tells which
+cases there are, whose numbers they expect, and what could not be exported or run, and why.
+"""
+
+import os
+
+# Two processes share the work, so each library must stay on one thread: this has to precede its import.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT"):
+    os.environ[variable] = "1"
+
+import argparse
+import json
+import logging
+import multiprocessing
+import shutil
+import sys
+import warnings
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pandas as pd
+from onnx import numpy_helper
+from skl2onnx import convert_sklearn
+from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType, StringTensorType
+from sklearn.base import is_classifier
+from sklearn.utils import get_tags
+
+from cases import all_cases
+from data import TELCO_SETS, load, take
+from reference import differing, library_outputs, like
+
+ROOT = Path(__file__).resolve().parents[2]
+BATCHES = (1, 7, 1000)
+# Rows on which float32 puts a value on the other side of a threshold say nothing about Edgewit.
+FEW_ROWS = 0.05
+CAST = {"float": np.float32, "double": np.float64, "int64": np.int64}
+TYPES = {"f4": FloatTensorType, "f8": DoubleTensorType, "i8": Int64TensorType, "O": StringTensorType}
+# Cases are dealt out in small lots, so that no process is left with all the slow ones.
+LOT = 4
+
+
+class Skip(Exception):
+    """The reason why a model is no case."""
+
+
+def graph_columns(X):
+    """The inputs of the graph as name -> array: a column each of a table, else one matrix."""
+    if isinstance(X, pd.DataFrame):
+        return {name: X[name].to_numpy().reshape(-1, 1) for name in X.columns}
+    return {"input": X}
+
+
+def initial_types(X):
+    """The exporter's description of the inputs."""
+    return [
+        (name, TYPES[values.dtype.str.lstrip("<|")]([None, *values.shape[1:]]))
+        for name, values in graph_columns(X).items()
+    ]
+
+
+def for_library(data, X):
+    """The same values in the type that people train with: the library computes in double precision."""
+    if isinstance(X, pd.DataFrame):
+        return X.astype({name: np.float64 for name in X.columns if X[name].dtype == np.float32})
+    if data.is_text:
+        return X.ravel()
+    return X.astype(np.float64) if X.dtype == np.float32 else X
+
+
+def train(case, data, X):
+    """The fitted model."""
+    model, rows = case.make(), slice(0, data.training)
+    y = data.y[rows]
+    if hasattr(model, "__sklearn_tags__") and y.ndim == 2 and not is_classifier(model):
+        y = y if get_tags(model).target_tags.multi_output else y[:, 0]
+    fit = model.fit
+    if case.name.startswith("lightgbm-ranker"):
+        fit = partial(fit, group=[len(y)])
+    return fit(for_library(data, take(X, rows)), y)
+
+
+def export(case, model, X):
+    """The ONNX model."""
+    try:
+        if case.export:
+            return case.export(model, initial_types(X), case)
+        options = {id(model): case.options} if case.options else None
+        return convert_sklearn(
+            model, initial_types=initial_types(X), options=options, target_opset=case.opset)
+    except Exception as error:
+        raise Skip(f"cannot be exported: {summary(error)}") from error
+
+
+def summary(error):
+    """The first line of a library's complaint, or the first two where the first one says little."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {' '.join(lines)[:200]}"
+
+
+def class_order(onnx_model):
+    """Output name -> class labels of every ZipMap: its maps become a matrix with a column per label."""
+    order = {}
+    for node in onnx_model.graph.node:
+        if node.op_type == "ZipMap":
+            labels = [list(attribute.ints) + [text.decode() for text in attribute.strings]
+                      for attribute in node.attribute]
+            order[node.output[0]] = sum(labels, [])
+    return order
+
+
+class Runner:
+    """The exported model in onnxruntime."""
+
+    def __init__(self, onnx_model):
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = 1
+        settings.log_severity_level = 4
+        self.order = class_order(onnx_model)
+        self.session = onnxruntime.InferenceSession(
+            onnx_model.SerializeToString(), settings, providers=["CPUExecutionProvider"])
+        self.inputs = [value.name for value in self.session.get_inputs()]
+        self.outputs = [value.name for value in self.session.get_outputs()]
+
+    def feed(self, X):
+        """Arrays by the graph's own input names: a lone input may be called anything."""
+        columns = graph_columns(X)
+        if len(columns) == 1:
+            return dict(zip(self.inputs, columns.values()))
+        return {name: columns[name] for name in self.inputs}
+
+    def run(self, X):
+        """The outputs, each as one array."""
+        return [self.array(name, value)
+                for name, value in zip(self.outputs, self.session.run(None, self.feed(X)))]
+
+    def array(self, name, value):
+        if not isinstance(value, list):
+            return np.asarray(value)
+        if value and isinstance(value[0], dict):
+            return np.array([[row[label] for label in self.order[name]] for row in value], dtype=np.float32)
+        raise Skip(f"output {name} is a sequence of tensors")
+
+
+class Comparison:
+    """onnxruntime's outputs for some rows beside the library's."""
+
+    def __init__(self, case, model, data, runner, X):
+        self.names = runner.outputs
+        self.got = runner.run(X)
+        library = library_outputs(model, for_library(data, X), case.options)
+        if len(library) != len(self.got):
+            raise ValueError(f"{len(library)} outputs of the library for {self.names}")
+        self.missing = [name for name, value in zip(self.names, library) if value is None]
+        self.expected = [got if value is None else like(value, got) for value, got in zip(library, self.got)]
+
+    def bad_rows(self, count):
+        """The rows on which any output differs; all of them where outputs are not made of rows."""
+        bad = np.zeros(count, dtype=bool)
+        for expected, got in zip(self.expected, self.got):
+            if expected is None:
+                bad[:] = True
+            elif (wrong := differing(expected, got)).any():
+                by_row = got.ndim > 0 and len(got) == count
+                bad |= wrong.reshape(count, -1).any(axis=1) if by_row else True
+        return bad
+
+    def what_differs(self):
+        """Which outputs differ and how much, for the report."""
+        notes = []
+        for name, expected, got in zip(self.names, self.expected, self.got):
+            if expected is None:
+                notes.append(f"{name} has another shape: {list(got.shape)}")
+            elif (wrong := differing(expected, got)).any():
+                share = f"{name} in {wrong.sum()} of {wrong.size} values"
+                worst = np.abs(expected - got)[wrong].max() if got.dtype.kind == "f" else None
+                notes.append(share if worst is None else f"{share} by up to {worst:.2g}")
+        return ", ".join(notes)
+
+
+def write_tensors(folder, kind, named):
+    for number, (name, value) in enumerate(named):
+        tensor = numpy_helper.from_array(np.ascontiguousarray(value), name)
+        (folder / f"{kind}_{number}.pb").write_bytes(tensor.SerializeToString())
+
+
+def write_case(folder, onnx_model, runner, batches):
+    """The case in ONNX's layout: the model, and inputs and outputs of each batch."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    onnx.save(onnx_model, folder / "model.onnx")
+    for number, (X, outputs) in enumerate(batches):
+        test_set = folder / f"test_data_set_{number}"
+        test_set.mkdir()
+        write_tensors(test_set, "input", runner.feed(X).items())
+        write_tensors(test_set, "output", zip(runner.outputs, outputs))
+
+
+def build(case, telco, out):
+    """Trains, exports, compares and writes one case; returns its entry in the report and its operators."""
+    data = load(case.data, telco)
+    X = data.X
+    if isinstance(X, np.ndarray) and X.dtype != object:
+        X = X.astype(CAST[case.input])
+    try:
+        model = train(case, data, X)
+    except Exception as error:
+        raise Skip(f"cannot be trained: {summary(error)}") from error
+    onnx_model = export(case, model, X)
+
+    # The rows that the model has not seen come first.
+    pool = np.roll(np.arange(len(X)), -data.training)
+    try:
+        runner = Runner(onnx_model)
+        all_rows = Comparison(case, model, data, runner, take(X, pool))
+    except Skip:
+        raise
+    except (onnxruntime.capi.onnxruntime_pybind11_state.Fail, RuntimeError, Exception) as error:
+        if type(error).__module__.startswith("onnxruntime"):
+            raise Skip(f"onnxruntime cannot run it: {summary(error)}") from error
+        raise
+
+    notes = [f"the library has no {name}: onnxruntime's" for name in all_rows.missing]
+    bad = all_rows.bad_rows(len(pool))
+    if 0 < bad.sum() < FEW_ROWS * len(pool):
+        notes.append(f"{bad.sum()} of {len(pool)} rows left out: {all_rows.what_differs()}")
+        pool = pool[~bad]
+    parts = [np.resize(np.roll(pool, -sum(BATCHES[:number])), size) for number, size in enumerate(BATCHES)]
+    batches = [take(X, rows) for rows in parts]
+    results = [Comparison(case, model, data, runner, batch) for batch in batches]
+    faithful = not any(result.bad_rows(size).any() for result, size in zip(results, BATCHES))
+    if not faithful:
+        notes.append(f"onnxruntime's numbers: {all_rows.what_differs() or results[-1].what_differs()}")
+    outputs = [result.expected if faithful else result.got for result in results]
+    write_case(out / case.name, onnx_model, runner, list(zip(batches, outputs)))
+
+    entry = {
+        "name": case.name, "library": case.library, "estimator": type(model).__name__,
+        "expected_from": "library" if faithful else "onnxruntime",
+    }
+    operators = {f"{node.domain or 'ai.onnx'}:{node.op_type}" for node in nodes(onnx_model.graph)}
+    return entry | ({"note": "; ".join(notes)} if notes else {}), operators
+
+
+def nodes(graph):
+    """All nodes of a graph, those inside of loops and branches too."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from nodes(attribute.g)
+
+
+def attempt(case, telco, out):
+    """`build`, or the reason why there is no such case."""
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    if case.data in TELCO_SETS and not telco:
+        return None, {"name": case.name, "reason": "no Telco table"}, set()
+    try:
+        entry, operators = build(case, telco, out)
+        return entry, None, operators
+    except Skip as reason:
+        return None, {"name": case.name, "reason": str(reason)}, set()
+    except Exception as error:
+        return None, {"name": case.name, "reason": f"fault of this script: {summary(error)}"}, set()
+
+
+def attempt_number(number, **where):
+    """`attempt` for another process: constructors cannot be sent to it, a number can."""
+    return attempt(CASES[number], **where)
+
+
+CASES, NEVER_TRIED = all_cases()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder that the cases are written to")
+    parser.add_argument("--telco", type=Path, default=ROOT.parent / "shared/data/telco-customer-churn.csv",
+                        help="the Telco churn table")
+    parser.add_argument("--only", default="", help="only cases whose name contains this")
+    arguments = parser.parse_args()
+
+    telco = arguments.telco.resolve() if arguments.telco.exists() else None
+    if not telco:
+        print(f"no Telco table at {arguments.telco}: its cases are skipped", file=sys.stderr)
+    wanted = [number for number, case in enumerate(CASES) if arguments.only in case.name]
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    results = []
+    work = partial(attempt_number, telco=telco, out=arguments.out)
+    with multiprocessing.Pool(2) as pool:
+        for result in pool.imap(work, wanted, chunksize=LOT):
+            results.append(result)
+            if len(results) % 50 == 0:
+                print(f"{len(results)} of {len(wanted)}", file=sys.stderr)
+    report(arguments.out, results, [skip for skip in NEVER_TRIED if arguments.only in skip["name"]])
+
+
+def report(out, results, skipped):
+    """Writes report.json and prints it for people."""
+    cases = [entry for entry, _, _ in results if entry]
+    skipped = skipped + [skip for _, skip, _ in results if skip]
+    operators = Counter(operator for _, _, found in results for operator in sorted(found))
+    text = json.dumps({"cases": cases, "skipped": skipped, "operators": dict(sorted(operators.items()))}, indent=1)
+    (out / "report.json").write_text(text + "\n")
+
+    origin = Counter(case["expected_from"] for case in cases)
+    print(f"{len(cases)} cases: {origin['library']} expect the library's numbers, "
+          f"{origin['onnxruntime']} onnxruntime's; {len(skipped)} skipped")
+    for case in cases:
+        if case["expected_from"] == "onnxruntime":
+            print(f"  {case['name']}: {case['note']}")
+    print("skipped:")
+    for skip in skipped:
+        print(f"  {skip['name']}: {skip['reason']}")
+
+
+if __name__ == "__main__":
+    main()
