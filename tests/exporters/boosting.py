@@ -8,19 +8,18 @@ import onnx
 import onnxmltools
 from catboost import CatBoostClassifier, CatBoostRegressor
 from lightgbm import LGBMClassifier, LGBMRanker, LGBMRegressor
+from onnxmltools.convert.common.data_types import FloatTensorType
 from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
 from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
 from skl2onnx import update_registered_converter
 from skl2onnx.common.shape_calculator import (
     calculate_linear_classifier_output_shapes, calculate_linear_regressor_output_shapes,
 )
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier, XGBRegressor, XGBRFClassifier, XGBRFRegressor
-
-# XGBoost's exporter takes older operator sets only.
-XGBOOST_OPSET = 15
 
 CLASSIFIER_OPTIONS = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
 
@@ -40,14 +39,18 @@ def register_with_skl2onnx():
 register_with_skl2onnx()
 
 
+def own(types):
+    """The same description of the inputs in the types of onnxmltools, which are other classes."""
+    return [(name, FloatTensorType(kind.shape)) for name, kind in types]
+
+
 def export_xgboost(model, types, case):
-    return onnxmltools.convert_xgboost(model, initial_types=types, target_opset=case.opset or XGBOOST_OPSET)
+    return onnxmltools.convert_xgboost(model, initial_types=own(types), target_opset=case.opset)
 
 
 def export_lightgbm(model, types, case):
     return onnxmltools.convert_lightgbm(
-        model, initial_types=types, target_opset=case.opset or XGBOOST_OPSET,
-        zipmap=case.options.get("zipmap", True))
+        model, initial_types=own(types), target_opset=case.opset, zipmap=case.options.get("zipmap", True))
 
 
 def export_catboost(model, types, case):
@@ -73,10 +76,11 @@ def cat(cls, **more):
     return lambda: cls(**settings | more)
 
 
-class BoosterOf:
+class BoosterOf(RegressorMixin, BaseEstimator):
     """LightGBM's plain booster, as `lightgbm.train` returns it, with the methods of an estimator."""
 
     def __init__(self, objective):
+        self.objective = objective
         self.params = {"objective": objective, "num_leaves": 8, "num_threads": 1, "verbose": -1, "seed": 0}
 
     def fit(self, X, y):
@@ -98,8 +102,8 @@ VALUES = [("diabetes", "float", {}), ("diabetes-gaps", "float", {})]
 ZIPPED = [(data, "float", options) for options in ({}, OFF)
           for data in ("iris", "iris-names", "breast-cancer", "breast-cancer-names", "breast-cancer-gaps")]
 BINARY = [("breast-cancer", "float", {})]
-PIPED = [("breast-cancer-gaps", "float", {}), ("iris-gaps", "float", OFF),
-         ("iris-gaps", "float", {"zipmap": "columns"})]
+PIPED = [("breast-cancer-gaps", "float", {}), ("wine-gaps", "float", OFF),
+         ("wine-gaps", "float", {"zipmap": "columns"})]
 POSITIVE = [("diabetes-raw", "float", {})]
 
 # (library and name, constructor, exporter, data); without an exporter it is skl2onnx.

@@ -57,6 +57,8 @@ from boosting import BOOSTING
 from data import TELCO_NUMBERS, TELCO_STRINGS
 
 SEED = 0
+# Every row is a neighbour: a graph with fewer asks onnxruntime for a row that is not there.
+WIDE = 1000.0
 # Anything that an estimator accepts of these keeps its model small and the same in every run.
 SMALL = {
     "random_state": SEED, "n_estimators": 10, "max_depth": 4, "hidden_layer_sizes": (10,), "n_quantiles": 50,
@@ -120,7 +122,10 @@ CONSTRUCTORS = {
     "HistGradientBoostingClassifier": lambda cls: cls(max_iter=10, max_depth=4, random_state=SEED),
     "HistGradientBoostingRegressor": lambda cls: cls(max_iter=10, max_depth=4, random_state=SEED),
     "IncrementalPCA": lambda cls: cls(3),
-    "KBinsDiscretizer": lambda cls: cls(4),
+    "CategoricalNB": lambda cls: cls(min_categories=3),
+    "KBinsDiscretizer": lambda cls: cls(4, encode="onehot-dense"),
+    "NearestNeighbors": lambda cls: cls(radius=None),
+    "QuadraticDiscriminantAnalysis": lambda cls: cls(reg_param=0.1),
     "KernelPCA": lambda cls: cls(3, kernel="rbf", random_state=SEED),
     "KMeans": lambda cls: cls(4, random_state=SEED),
     "LocalOutlierFactor": lambda cls: cls(novelty=True),
@@ -133,9 +138,9 @@ CONSTRUCTORS = {
     "OneVsRestClassifier": lambda cls: cls(LogisticRegression()),
     "PCA": lambda cls: cls(3),
     "Pipeline": lambda cls: cls([("scale", StandardScaler()), ("pca", PCA(2))]),
-    "RadiusNeighborsClassifier": lambda cls: cls(radius=10.0, outlier_label="most_frequent"),
-    "RadiusNeighborsRegressor": lambda cls: cls(radius=10.0),
-    "RandomTreesEmbedding": lambda cls: cls(5, max_depth=3, random_state=SEED),
+    "RadiusNeighborsClassifier": lambda cls: cls(radius=WIDE, weights="distance"),
+    "RadiusNeighborsRegressor": lambda cls: cls(radius=WIDE, weights="distance"),
+    "RandomTreesEmbedding": lambda cls: cls(5, max_depth=3, sparse_output=False, random_state=SEED),
     "ReplaceTransformer": lambda cls: cls(from_value=0, to_value=-1),
     "RFE": lambda cls: cls(LogisticRegression()),
     "RFECV": lambda cls: cls(LogisticRegression(), cv=3),
@@ -146,7 +151,7 @@ CONSTRUCTORS = {
     "TunedThresholdClassifierCV": lambda cls: cls(LogisticRegression(), cv=3),
     "VarianceThreshold": lambda cls: cls(0.2),
     "WOETransformer": lambda cls: cls([[(-9.0, 0.0), (0.0, 9.0)]] + ["passthrough"] * 29),
-    "VotingClassifier": lambda cls: cls(class_voters(), voting="soft"),
+    "VotingClassifier": lambda cls: cls(class_voters(), voting="soft", flatten_transform=False),
     "VotingRegressor": lambda cls: cls(value_voters()),
 }
 
@@ -160,7 +165,7 @@ CLASSIFICATION = [
 BINARY = [row for row in CLASSIFICATION if row[0].startswith("breast")] + [("breast-cancer", "double", OFF)]
 COUNTS = [
     ("iris", "float", {}), ("iris-names", "float", OFF), ("breast-cancer-raw", "float", {}),
-    ("digits", "int64", OFF), ("digits", "float", {}), ("wine-raw", "double", OFF),
+    ("digits-coarse", "int64", OFF), ("digits-coarse", "float", {}), ("wine-raw", "double", OFF),
 ]
 CATEGORIES = [("digits-coarse", "int64", {}), ("digits-coarse", "int64", OFF), ("digits-coarse", "float", {})]
 REGRESSION = [
@@ -181,15 +186,21 @@ DATA = {
     "CountVectorizer": [("text", "float", {})],
     "FeatureHasher": [("telco-strings", "float", {})],
     "KernelCenterer": [("iris-kernel", "float", {}), ("iris-kernel", "double", {})],
-    "KNNImputer": [("iris-gaps", "float", {}), ("diabetes-gaps", "float", {}), ("iris-gaps", "double", {})],
+    "KNNImputer": [("wine-gaps", "float", {}), ("diabetes-gaps", "float", {}), ("wine-gaps", "double", {})],
     "LabelBinarizer": [("digits-labels", "int64", {}), ("iris-labels", "float", {})],
+    "LinearSVC": [row for row in CLASSIFICATION if not row[2]] + [("digits", "int64", {})],
     "LabelEncoder": [("digits-labels", "int64", {}), ("iris-labels", "float", {})],
     "MultinomialNB": COUNTS,
     "MultiOutputClassifier": [("iris-pair", "float", OFF), ("iris-pair-names", "float", OFF)],
+    "NearestNeighbors": COLUMNS[1:],
     "OneHotEncoder": STRINGS,
     "OrdinalEncoder": STRINGS,
-    "SimpleImputer": [("iris-gaps", "float", {}), ("diabetes-gaps", "double", {}), ("digits", "int64", {})],
-    "TargetEncoder": STRINGS,
+    "PolynomialFeatures": COLUMNS[:2] + [("linnerud", "int64", {}), ("wine", "double", {})],
+    "QuadraticDiscriminantAnalysis": [row for row in CLASSIFICATION if row[0] != "digits"],
+    "RFE": COLUMNS,
+    "RFECV": COLUMNS,
+    "SimpleImputer": [("iris-gaps", "float", {}), ("diabetes-gaps", "double", {})],
+    "TargetEncoder": STRINGS[:1],
     "TfidfTransformer": [("digits", "float", {}), ("digits", "int64", {})],
     "TfidfVectorizer": [("text", "float", {})],
     "TraceableCountVectorizer": [("text", "float", {})],
@@ -249,12 +260,16 @@ def enumerated():
 
 
 BOTH = [("iris", "float", OFF), ("breast-cancer-names", "float", {})]
+PLAIN = [("iris", "float", {}), ("breast-cancer-names", "float", {})]
+SCALED = [("wine", "float", OFF), ("wine-names", "float", {}), ("breast-cancer-names", "float", {})]
 IRIS = [("iris", "float", {})]
+WINE = [("wine", "float", {})]
 CANCER = [("breast-cancer", "float", OFF)]
 DIABETES = [("diabetes", "float", {})]
 GAPS = [("iris-gaps", "float", OFF), ("breast-cancer-gaps", "float", {})]
 TEXT = [("text", "float", {})]
 WORDS = [("telco-strings", "float", {})]
+LABELS = [("iris-codes", "float", {}), ("iris-codes", "float", OFF), ("breast-cancer-flags", "float", {})]
 ALL_ZIPMAPS = [
     (data, "float", options)
     for data in ("iris", "iris-names", "breast-cancer", "breast-cancer-names")
@@ -276,7 +291,7 @@ VARIANTS = [
        BOTH + IRIS) for kernel in ("linear", "poly", "rbf", "sigmoid")],
     ("svc-ovo", lambda: SVC(decision_function_shape="ovo"), BOTH),
     ("svc-break-ties", lambda: SVC(break_ties=True), BOTH),
-    ("svc-raw-scores", lambda: SVC(probability=True, random_state=0),
+    ("svc-raw-scores", lambda: SVC(decision_function_shape="ovo"),
      [("iris", "float", {"raw_scores": True, "zipmap": False})]),
     ("nu-svc-probability", lambda: NuSVC(nu=0.2, probability=True, random_state=SEED), BOTH + IRIS),
     ("nu-svc-poly", lambda: NuSVC(nu=0.2, kernel="poly"), BOTH),
@@ -284,8 +299,8 @@ VARIANTS = [
       for kernel in ("linear", "poly", "sigmoid")],
     *[(f"one-class-svm-{kernel}", lambda kernel=kernel: OneClassSVM(kernel=kernel, nu=0.1), IRIS)
       for kernel in ("linear", "poly", "sigmoid")],
-    ("linear-svc-hinge", lambda: LinearSVC(loss="hinge", random_state=SEED), BOTH),
-    ("linear-svc-no-intercept", lambda: LinearSVC(fit_intercept=False, random_state=SEED), BOTH),
+    ("linear-svc-hinge", lambda: LinearSVC(loss="hinge", random_state=SEED), PLAIN),
+    ("linear-svc-no-intercept", lambda: LinearSVC(fit_intercept=False, random_state=SEED), PLAIN),
 
     # Linear models
     ("logistic-regression-ovr", lambda: LogisticRegression(solver="liblinear"), CANCER),
@@ -298,7 +313,7 @@ VARIANTS = [
     ("logistic-regression", LogisticRegression, [("iris-names", "float", {"nocl": True, "zipmap": False})]),
     ("ridge-classifier-no-intercept", lambda: RidgeClassifier(fit_intercept=False), BOTH),
     *[(f"sgd-classifier-{loss.replace('_', '-')}", lambda loss=loss: SGDClassifier(loss=loss, random_state=0),
-       BOTH + IRIS) for loss in ("log_loss", "modified_huber", "squared_hinge", "perceptron")],
+       SCALED) for loss in ("log_loss", "modified_huber", "squared_hinge", "perceptron")],
     ("sgd-regressor-huber", lambda: SGDRegressor("huber", random_state=SEED), DIABETES),
     ("linear-regression-no-intercept", lambda: LinearRegression(fit_intercept=False), DIABETES),
     ("bayesian-ridge", BayesianRidge, with_option("return_std", "diabetes")),
@@ -326,8 +341,6 @@ VARIANTS = [
     ("random-forest-classifier-multilabel", lambda: small(RandomForestClassifier),
      [("iris-multilabel", "float", OFF)]),
     ("random-forest-classifier-zipmap", lambda: small(RandomForestClassifier), ALL_ZIPMAPS),
-    ("random-forest-classifier-raw-scores", lambda: small(RandomForestClassifier),
-     [("iris", "float", {"raw_scores": True, "zipmap": False})]),
     ("random-forest-regressor-absolute-error", lambda: RandomForestRegressor(
         10, criterion="absolute_error", max_depth=4, random_state=SEED), DIABETES),
     ("random-forest-regressor-gaps", lambda: small(RandomForestRegressor), [("diabetes-gaps", "float", {})]),
@@ -354,7 +367,8 @@ VARIANTS = [
     *[(f"hist-gradient-boosting-regressor-{loss}", lambda loss=loss: HistGradientBoostingRegressor(
         loss=loss, quantile=0.5 if loss == "quantile" else None, max_iter=10), DIABETES)
       for loss in ("poisson", "gamma", "quantile", "absolute_error")],
-    ("isolation-forest-contamination", lambda: IsolationForest(10, contamination=0.1, random_state=SEED), IRIS),
+    ("isolation-forest-contamination", lambda: IsolationForest(
+        n_estimators=10, contamination=0.1, random_state=SEED), IRIS),
     ("isolation-forest", lambda: small(IsolationForest), with_option("score_samples", "iris", "wine")),
     ("bagging-classifier-features", lambda: BaggingClassifier(
         tree(), 5, max_features=0.5, random_state=SEED), BOTH + IRIS),
@@ -369,9 +383,11 @@ VARIANTS = [
     ("ada-boost-regressor-ridge", lambda: AdaBoostRegressor(Ridge(), n_estimators=5, random_state=0), DIABETES),
 
     # Estimators made of estimators
-    ("voting-classifier-hard", lambda: VotingClassifier(class_voters(), voting="hard"), BOTH + IRIS),
-    ("voting-classifier-weights", lambda: VotingClassifier(class_voters(), voting="soft", weights=[1, 2, 3]), BOTH),
-    ("voting-regressor-weights", lambda: VotingRegressor(value_voters(), weights=[1, 3]), DIABETES),
+    ("voting-classifier-hard", lambda: VotingClassifier(
+        class_voters(), voting="hard", flatten_transform=False), BOTH + IRIS),
+    ("voting-classifier-weights", lambda: VotingClassifier(
+        class_voters(), voting="soft", flatten_transform=False, weights=np.array([1, 2, 3])), BOTH),
+    ("voting-regressor-weights", lambda: VotingRegressor(value_voters(), weights=np.array([1, 3])), DIABETES),
     ("stacking-classifier-passthrough", lambda: StackingClassifier(
         class_voters(), LogisticRegression(), cv=3, passthrough=True), BOTH + IRIS),
     ("stacking-classifier-predict", lambda: StackingClassifier(
@@ -422,11 +438,11 @@ VARIANTS = [
       for metric in ("euclidean", "manhattan") for weights in ("uniform", "distance")],
     ("k-neighbors-regressor-cdist", KNeighborsRegressor, [("diabetes", "float", {"optim": "cdist"})]),
     ("k-neighbors-transformer-connectivity", lambda: KNeighborsTransformer(mode="connectivity"), IRIS),
-    ("radius-neighbors-classifier-distance", lambda: RadiusNeighborsClassifier(
-        10.0, weights="distance", outlier_label="most_frequent"), BOTH),
-    ("radius-neighbors-regressor-distance", lambda: RadiusNeighborsRegressor(10.0, weights="distance"), DIABETES),
-    ("knn-imputer-distance", lambda: KNNImputer(n_neighbors=3, weights="distance"), [("iris-gaps", "float", {})]),
-    ("knn-imputer-cdist", KNNImputer, [("iris-gaps", "float", {"optim": "cdist"})]),
+    ("radius-neighbors-classifier-uniform", lambda: RadiusNeighborsClassifier(
+        10.0, outlier_label="most_frequent"), BOTH),
+    ("radius-neighbors-regressor-uniform", lambda: RadiusNeighborsRegressor(10.0), DIABETES),
+    ("knn-imputer-distance", lambda: KNNImputer(weights="distance"), [("wine-gaps", "float", {})]),
+    ("knn-imputer-cdist", KNNImputer, [("wine-gaps", "float", {"optim": "cdist"})]),
     ("local-outlier-factor", lambda: LocalOutlierFactor(novelty=True),
      with_option("score_samples", "iris") + [("iris", "float", {"optim": "cdist"})]),
 
@@ -435,19 +451,20 @@ VARIANTS = [
        DIABETES) for name, kernel in (
            ("constant-rbf", kernels.ConstantKernel(2.0) * kernels.RBF(3.0)),
            ("white", kernels.RBF(3.0) + kernels.WhiteKernel(0.5)),
-           ("dot-product", kernels.DotProduct()),
            ("matern-half", kernels.Matern(3.0, nu=0.5)),
            ("matern-three-halves", kernels.Matern(3.0, nu=1.5)),
            ("matern-five-halves", kernels.Matern(3.0, nu=2.5)),
            ("rational-quadratic", kernels.RationalQuadratic(3.0)),
-           ("exp-sine-squared", kernels.ExpSineSquared(3.0, 4.0)),
+           ("exp-sine-squared", kernels.ExpSineSquared(3.0, 50.0, periodicity_bounds="fixed")),
            ("exponent", kernels.Exponentiation(kernels.RBF(3.0), 2)),
            ("pairwise-cosine", kernels.PairwiseKernel(metric="cosine")))],
     ("gaussian-process-regressor-normalize-y", lambda: GaussianProcessRegressor(
         kernels.RBF(3.0), alpha=0.5, normalize_y=True), DIABETES),
     ("gaussian-process-regressor", lambda: GaussianProcessRegressor(kernels.RBF(3.0), alpha=0.5),
-     [("diabetes", "double", {"return_std": True}), ("diabetes", "double", {"return_cov": True}),
+     [("diabetes-few", "double", {"return_std": True}), ("diabetes-few", "double", {"return_cov": True}),
       ("diabetes", "float", {"optim": "cdist"})]),
+    ("gaussian-process-regressor-dot-product", lambda: GaussianProcessRegressor(
+        kernels.DotProduct(), alpha=0.5), [("diabetes-few", "double", {})]),
     ("gaussian-process-classifier-rbf", lambda: GaussianProcessClassifier(kernels.RBF(2.0)), BOTH),
     *[(f"gaussian-mixture-{kind}", lambda kind=kind: GaussianMixture(
         3, covariance_type=kind, random_state=SEED), IRIS + with_option("score_samples", "wine"))
@@ -458,12 +475,12 @@ VARIANTS = [
 
     # Other models
     *[(f"mlp-classifier-{activation}", lambda activation=activation: MLPClassifier(
-        (8, 6), activation=activation, max_iter=50, random_state=SEED), BOTH + IRIS)
+        hidden_layer_sizes=(8, 6), activation=activation, max_iter=50, random_state=SEED), BOTH + IRIS)
       for activation in ("identity", "logistic", "tanh")],
     ("mlp-classifier-multilabel", lambda: MLPClassifier((8,), max_iter=50, random_state=SEED),
      [("iris-multilabel", "float", OFF)]),
     *[(f"mlp-regressor-{activation}", lambda activation=activation: MLPRegressor(
-        (8, 6), activation=activation, max_iter=50, random_state=SEED), DIABETES)
+        hidden_layer_sizes=(8, 6), activation=activation, max_iter=50, random_state=SEED), DIABETES)
       for activation in ("identity", "logistic", "tanh")],
     ("linear-discriminant-analysis-lsqr", lambda: LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"), BOTH),
     ("bernoulli-nb-binarize", lambda: BernoulliNB(binarize=3.0), BOTH),
@@ -471,6 +488,10 @@ VARIANTS = [
     ("gaussian-nb-priors", lambda: GaussianNB(priors=[0.2, 0.3, 0.5]), IRIS),
     ("k-means-gemm-off", lambda: KMeans(4, random_state=SEED), [("iris", "float", {"gemm": False})]),
     ("perceptron-l1", lambda: Perceptron(penalty="l1", random_state=SEED), BOTH),
+
+    *[(f"{kebab(cls.__name__)}-labels", lambda cls=cls: small(cls), LABELS)
+      for cls in (LogisticRegression, SVC, DecisionTreeClassifier, RandomForestClassifier, KNeighborsClassifier,
+                  GradientBoostingClassifier, GaussianNB, MLPClassifier, SGDClassifier, AdaBoostClassifier)],
 
     # Encoders and bins
     ("one-hot-encoder-ignore", lambda: OneHotEncoder(handle_unknown="ignore"), STRINGS),
@@ -488,10 +509,11 @@ VARIANTS = [
     ("target-encoder-continuous", lambda: TargetEncoder(target_type="continuous", random_state=SEED),
      [("digits-coarse", "int64", {}), ("digits-coarse", "float", {})]),
     ("target-encoder-smooth", lambda: TargetEncoder(smooth=5.0, random_state=SEED), STRINGS),
-    ("woe-transformer", lambda: WOETransformer(intervals=[[(-1.0, 0.0, 5.0), (0.0, 3.0, 7.0)], "passthrough"]),
+    ("woe-transformer", lambda: WOETransformer(
+        [[(0.0, 5.0), (5.0, 6.0, True, False)], [(2.0, 3.0)], "passthrough", "passthrough"]),
      [("iris", "float", {})]),
     *[(f"k-bins-discretizer-{encode}-{strategy}", lambda encode=encode, strategy=strategy: KBinsDiscretizer(
-        4, encode=encode, strategy=strategy, random_state=SEED), COLUMNS[:2])
+        4, encode=encode, strategy=strategy, random_state=SEED), [("wine", "float", {}), ("breast-cancer", "float", {})])
       for encode in ("onehot", "onehot-dense", "ordinal") for strategy in ("uniform", "quantile", "kmeans")],
     ("label-binarizer-values", lambda: LabelBinarizer(neg_label=-2, pos_label=3), DATA["LabelBinarizer"]),
 
@@ -499,7 +521,8 @@ VARIANTS = [
     *[(f"simple-imputer-{strategy.replace('_', '-')}", lambda strategy=strategy: SimpleImputer(
         strategy=strategy, fill_value=7.5 if strategy == "constant" else None), [("iris-gaps", "float", {})])
       for strategy in ("median", "most_frequent", "constant")],
-    ("simple-imputer-zeros", lambda: SimpleImputer(missing_values=0), [("digits", "float", {}), ("digits", "int64", {})]),
+    ("simple-imputer-zeros", lambda: SimpleImputer(missing_values=0, strategy="most_frequent"),
+     [("digits", "int64", {})]),
     ("simple-imputer-indicator", lambda: SimpleImputer(add_indicator=True), [("iris-gaps", "float", {})]),
     ("simple-imputer-strings", lambda: SimpleImputer(missing_values="", strategy="most_frequent"),
      [("telco-strings-gaps", "float", {})]),
@@ -525,7 +548,7 @@ VARIANTS = [
     ("replace-transformer-nan", lambda: ReplaceTransformer(from_value=0, to_value=np.nan), IRIS),
     ("pca-whiten", lambda: PCA(3, whiten=True), COLUMNS),
     ("truncated-svd-3", lambda: TruncatedSVD(3, random_state=SEED), IRIS),
-    *[(f"kernel-pca-{kernel}", lambda kernel=kernel: KernelPCA(3, kernel=kernel), IRIS)
+    *[(f"kernel-pca-{kernel}", lambda kernel=kernel: KernelPCA(3, kernel=kernel), WINE)
       for kernel in ("linear", "poly", "sigmoid", "cosine")],
     ("select-from-model-forest", lambda: SelectFromModel(small(RandomForestClassifier)), COLUMNS[:2]),
     ("select-k-best-chi2", lambda: SelectKBest(chi2, k=2), IRIS),
@@ -548,7 +571,7 @@ VARIANTS = [
     ("tfidf-vectorizer-no-idf", lambda: TfidfVectorizer(use_idf=False, norm=None), TEXT),
     ("tfidf-vectorizer-accents", lambda: TfidfVectorizer(strip_accents="ascii"), TEXT),
     ("tfidf-vectorizer-char", lambda: TfidfVectorizer(analyzer="char", max_features=100), TEXT),
-    ("tfidf-transformer-raw", lambda: TfidfTransformer(norm=None, smooth_idf=False), [("digits", "float", {})]),
+    ("tfidf-transformer-raw", lambda: TfidfTransformer(norm=None, smooth_idf=False), [("wine-raw", "float", {})]),
     ("feature-hasher-positive", lambda: FeatureHasher(16, input_type="string", alternate_sign=False), WORDS),
     ("feature-hasher-double", lambda: FeatureHasher(32, input_type="string", dtype=np.float64), WORDS),
 ]
@@ -598,13 +621,14 @@ PIPELINES = [
         make_pipeline(KNNImputer(), RobustScaler()), imputed_strings()), LogisticRegression()),
      [("telco-gaps", "float", {})]),
     ("telco-bins", lambda: make_pipeline(telco_columns(make_pipeline(
-        SimpleImputer(), KBinsDiscretizer(4)), OneHotEncoder(min_frequency=0.1)), LogisticRegression()), CHURN_OFF),
+        SimpleImputer(), KBinsDiscretizer(4, encode="onehot-dense")), OneHotEncoder()), LogisticRegression()), CHURN_OFF),
     ("telco-senior-passthrough", lambda: make_pipeline(ColumnTransformer([
         ("senior", "passthrough", ["SeniorCitizen"]), ("tenure", StandardScaler(), ["tenure"]),
         ("contract", OneHotEncoder(), ["Contract"])], transformer_weights={"tenure": 2.0}), LogisticRegression()),
      CHURN),
     ("telco-calibrated", lambda: telco_pipeline(CalibratedClassifierCV(tree(), cv=3)), CHURN),
-    ("telco-voting", lambda: telco_pipeline(VotingClassifier(class_voters()[:2], voting="soft")), CHURN_OFF),
+    ("telco-voting", lambda: telco_pipeline(VotingClassifier(
+        class_voters()[:2], voting="soft", flatten_transform=False)), CHURN_OFF),
     ("telco-stacking", lambda: telco_pipeline(StackingClassifier(class_voters()[:2], cv=3)), CHURN_OFF),
     ("telco-grid-search", lambda: GridSearchCV(
         telco_pipeline(LogisticRegression()), {"logisticregression__C": [0.1, 1.0]}, cv=3), CHURN),
@@ -636,7 +660,7 @@ PIPELINES = [
     ("polynomial-ridge", lambda: make_pipeline(StandardScaler(), PolynomialFeatures(2), Ridge()), DIABETES),
     ("power-lasso", lambda: make_pipeline(PowerTransformer(), Lasso()), [("diabetes-raw", "float", {})]),
     ("selected-svr", lambda: make_pipeline(VarianceThreshold(), SelectFromModel(Ridge()), SVR()), DIABETES),
-    ("imputed-elastic-net", lambda: make_pipeline(SimpleImputer(add_indicator=True), ElasticNet()),
+    ("imputed-elastic-net", lambda: make_pipeline(SimpleImputer(), ElasticNet()),
      [("diabetes-gaps", "float", {})]),
     ("scaled-poisson", lambda: make_pipeline(StandardScaler(), PoissonRegressor()),
      [("diabetes-raw", "float", {}), ("diabetes-raw", "double", {})]),
@@ -648,7 +672,7 @@ PIPELINES = [
     ("text-naive-bayes", lambda: make_pipeline(CountVectorizer(max_features=300), MultinomialNB()),
      [("text", "float", {})]),
     ("text-svd", lambda: make_pipeline(
-        TfidfVectorizer(max_features=300), TruncatedSVD(5, random_state=SEED), LinearSVC(random_state=SEED)),
+        TfidfVectorizer(max_features=300), TruncatedSVD(5, random_state=SEED), LogisticRegression()),
      [("text", "float", OFF)]),
     ("text-column-logistic", lambda: text_model(LogisticRegression()),
      [("text-column", "float", {}), ("text-column", "float", OFF)]),
@@ -679,10 +703,10 @@ IN_EVERY_OPSET = [
     ("ridge", Ridge, "linnerud", {}),
     ("polynomial-features", PolynomialFeatures, "iris", {}),
     ("quantile-transformer", lambda: QuantileTransformer(n_quantiles=50), "iris", {}),
-    ("k-bins-discretizer", lambda: KBinsDiscretizer(4), "iris", {}),
+    ("k-bins-discretizer", lambda: KBinsDiscretizer(4, encode="onehot-dense"), "wine", {}),
     ("one-hot-encoder", OneHotEncoder, "telco-strings", {}),
     ("ordinal-encoder", OrdinalEncoder, "telco-strings", {}),
-    ("knn-imputer", KNNImputer, "iris-gaps", {}),
+    ("knn-imputer", KNNImputer, "wine-gaps", {}),
     ("tfidf-vectorizer", TfidfVectorizer, "text", {}),
     ("ada-boost-classifier", lambda: AdaBoostClassifier(n_estimators=5, random_state=SEED), "iris", OFF),
     ("bagging-classifier", lambda: BaggingClassifier(tree(), 5, random_state=SEED), "iris", OFF),

@@ -24,7 +24,7 @@ class Data:
     """Rows in a fixed shuffled order; the first `training` of them are the training rows."""
 
     X: np.ndarray | pd.DataFrame
-    y: np.ndarray
+    y: np.ndarray | None
     # A text vectorizer takes a flat list of documents while its graph takes a column [N, 1].
     is_text: bool = False
 
@@ -82,6 +82,14 @@ def kernel_matrix():
     """Kernel of every iris row with the training rows, as KernelCenterer wants it."""
     data = load("iris")
     return Data(rbf_kernel(data.X, data.X[: data.training]), data.y)
+
+
+def coarse_digits():
+    """Grey values in three categories; columns where the training rows have all three."""
+    data = load("digits")
+    values = data.X // 6
+    complete = [len(np.unique(column[: data.training])) == 3 for column in values.T]
+    return Data(values[:, complete][:, :20], data.y)
 
 
 def text():
@@ -149,24 +157,28 @@ def telco_charges(path):
 SETS = {
     "iris": lambda: bundled(datasets.load_iris),
     "iris-names": lambda: bundled(datasets.load_iris, names=True),
+    "iris-codes": lambda: Data(load("iris").X, np.array([-5, 3, 70])[load("iris").y]),
     "iris-gaps": lambda: with_gaps(load("iris")),
     "iris-pair": two_questions,
     "iris-pair-names": lambda: two_questions(names=True),
     "iris-multilabel": labels_present,
     "iris-constant-label": lambda: labels_present(constant=True),
     "iris-kernel": kernel_matrix,
-    "iris-labels": lambda: Data(load("iris-names").y, load("iris").y),
-    "digits-labels": lambda: Data(load("digits").y, load("digits").y),
+    "iris-labels": lambda: Data(load("iris-names").y, None),
+    "digits-labels": lambda: Data(load("digits").y, None),
     "wine": lambda: bundled(datasets.load_wine, scale=True),
     "wine-raw": lambda: bundled(datasets.load_wine),
+    "wine-gaps": lambda: with_gaps(load("wine")),
     "wine-names": lambda: bundled(datasets.load_wine, scale=True, names=True),
     "breast-cancer": lambda: bundled(datasets.load_breast_cancer, scale=True),
     "breast-cancer-raw": lambda: bundled(datasets.load_breast_cancer),
     "breast-cancer-names": lambda: bundled(datasets.load_breast_cancer, scale=True, names=True),
+    "breast-cancer-flags": lambda: Data(load("breast-cancer").X, load("breast-cancer").y == 1),
     "breast-cancer-gaps": lambda: with_gaps(load("breast-cancer")),
     "digits": lambda: bundled(datasets.load_digits, limit=DIGITS_ROWS),
-    "digits-coarse": lambda: Data(load("digits").X[:, 18:38] // 6, load("digits").y),
+    "digits-coarse": coarse_digits,
     "diabetes": lambda: bundled(datasets.load_diabetes, scale=True),
+    "diabetes-few": lambda: bundled(datasets.load_diabetes, scale=True, limit=150),
     "diabetes-raw": lambda: bundled(lambda: datasets.load_diabetes(scaled=False)),
     "diabetes-gaps": lambda: with_gaps(load("diabetes")),
     "linnerud": lambda: bundled(datasets.load_linnerud),

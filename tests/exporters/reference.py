@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
+from sklearn.feature_selection import SelectorMixin
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 
@@ -37,6 +38,8 @@ def library_outputs(model, X, options):
     """One value per output of the graph; None where the library has no such value."""
     if isinstance(model, NearestNeighbors):
         return list(reversed(model.kneighbors(X)))
+    if isinstance(model, SelectorMixin):
+        return [model.transform(X)]
     if is_outlier_detector(model):
         outputs = [model.predict(X), model.decision_function(X)]
     elif isinstance(model, (GaussianMixture, BayesianGaussianMixture)):
@@ -60,11 +63,14 @@ def library_outputs(model, X, options):
 def like(value, graph_value):
     """The library's value with the type and shape of the graph's; None where it does not have them.
 
-    A library gives one margin for two classes where a graph gives one for each of them.
+    A library gives one margin for two classes where a graph gives one for each of them, though not
+    every exporter gives the positive one to the same class.
     """
     value = np.asarray(value.toarray() if hasattr(value, "toarray") else value)
     if value.size * 2 == graph_value.size and graph_value.shape[-1] == 2:
         value = np.stack([-value.ravel(), value.ravel()], axis=1)
+        if np.abs(value + graph_value).sum() < np.abs(value - graph_value).sum():
+            value = -value
     if value.size != graph_value.size:
         return None
     if graph_value.dtype.kind in "OUS":

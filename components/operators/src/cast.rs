@@ -11,13 +11,19 @@ use std::collections::{HashMap, HashSet};
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
+use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::tract_core::ops::cast::cast as core_cast;
 use tract_onnx::tract_hir::internal::*;
+
+use crate::kernel::{self, Kernel, Lengths};
 
 pub(crate) fn cast(
     ctx: &ParsingContext,
     node: &NodeProto,
 ) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
+    if node.get_attr::<i64>("to")? == DataType::Bfloat16 as i64 {
+        return kernel::wire(ctx, node, RoundToBfloat16);
+    }
     let mut to = node.get_attr::<DatumType>("to")?;
     if to == i64::datum_type() && !is_data(ctx, node) {
         to = TDim::datum_type();
@@ -172,6 +178,29 @@ fn text(value: f64, plain: String, scientific: String, digits: i32) -> String {
 /// `Tensor::from_shape` takes only what is `Copy`, which strings are not.
 fn shaped<T: Datum>(shape: &[usize], values: Vec<T>) -> TractResult<Tensor> {
     Ok(tract_ndarray::ArrayD::from_shape_vec(shape, values)?.into_tensor())
+}
+
+/// To the nearest bfloat16, halfway to the even one. A tensor of them is one of floats here.
+#[derive(Debug)]
+struct RoundToBfloat16;
+
+impl Kernel for RoundToBfloat16 {
+    fn facts(&self, inputs: &[Option<&TypedFact>], _: &Lengths) -> TractResult<TVec<TypedFact>> {
+        let [x] = kernel::required(inputs)?;
+        Ok(tvec!(f32::fact(x.shape.iter())))
+    }
+
+    fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>> {
+        let [x] = kernel::required(&inputs)?;
+        let mut output = x.cast_to::<f32>()?.into_owned();
+        for value in output.try_as_plain_ram_mut()?.as_slice_mut::<f32>()? {
+            let bits = value.to_bits();
+            let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) & 0xffff_0000;
+            // Rounding up the bits of NaN could make it an infinity.
+            *value = if value.is_nan() { f32::NAN } else { f32::from_bits(rounded) };
+        }
+        Ok(tvec!(output))
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@
 //!
 //! # fn main() -> TractResult<()> {
 //! # let mut model = ModelProto { graph: Some(Default::default()), ..Default::default() };
-//! edgewit_operators::prepare(&mut model)?;
+//! edgewit_operators::prepare(&mut model, &[])?;
 //! let mut onnx = tract_onnx::onnx();
 //! edgewit_operators::register(&mut onnx);
 //! assert!(edgewit_operators::unsupported(&onnx, &model).is_empty());
@@ -31,7 +31,7 @@ mod support;
 mod testing;
 
 pub use interpreter::Interpreter;
-pub use prepare::prepare;
+pub use prepare::{ExternalFile, entry_names, external_data, prepare};
 pub use support::{UnsupportedNode, operator_counts, unsupported};
 
 /// Adds this crate's operators to `onnx`, replacing upstream's `Cast` and `TreeEnsembleClassifier`.

@@ -128,7 +128,7 @@ fn domain(node: &NodeProto) -> &str {
 }
 
 /// `ai.onnx` has two spellings.
-fn plain(domain: &str) -> &str {
+pub(crate) fn plain(domain: &str) -> &str {
     if domain == "ai.onnx" { "" } else { domain }
 }
 

@@ -132,7 +132,7 @@ pub(crate) fn run_model(model: ModelProto, x: &Tensor) -> TractResult<Vec<Tensor
 
 /// As [`run_model`], for any number of inputs.
 pub(crate) fn run_model_on(mut model: ModelProto, inputs: &[&Tensor]) -> TractResult<Vec<Tensor>> {
-    crate::prepare(&mut model)?;
+    crate::prepare(&mut model, &[])?;
     let mut onnx = tract_onnx::onnx();
     crate::register(&mut onnx);
     let refused = crate::unsupported(&onnx, &model);

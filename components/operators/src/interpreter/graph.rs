@@ -189,18 +189,22 @@ impl Step {
             // Some operators find their way only with the facts of a model around them.
             _ => alone(operator, &self.name, inputs)?,
         };
+        // Some operators give every output, others only those that the node names.
+        let named = self.outputs.iter().filter(|name| !name.is_empty()).count();
+        let only_named = results.len() == named;
         let mut results = results.into_iter();
-        self.outputs
-            .iter()
-            .map(|name| match results.next() {
+        let mut place = |name: &String| {
+            let result = if only_named && name.is_empty() { None } else { results.next() };
+            match result {
                 _ if name.is_empty() => Ok(Value::Absent),
                 Some(tensor) if tensor.datum_type().is_tdim() => {
                     Ok(Value::tensor(tensor.cast_to::<i64>()?.into_owned()))
                 }
                 Some(tensor) => Ok(Value::Tensor(tensor)),
                 None => bail!("the operator gives no output `{name}`"),
-            })
-            .collect()
+            }
+        };
+        self.outputs.iter().map(&mut place).collect()
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) fn has(operator: &str) -> bool {
 #[derive(Debug)]
 pub struct Interpreter {
     graph: Graph,
+    /// Symbols that operators hold are dead without it.
+    _symbols: SymbolScope,
 }
 
 impl Interpreter {
@@ -42,7 +44,8 @@ impl Interpreter {
     /// An attribute or initialiser that its operator does not accept; the text names the node.
     pub fn new(onnx: &Onnx, model: &ModelProto) -> TractResult<Self> {
         let graph = model.graph.as_ref().context("the model has no graph")?;
-        Ok(Self { graph: Graph::new(&context(onnx, model), graph)? })
+        let ctx = context(onnx, model);
+        Ok(Self { graph: Graph::new(&ctx, graph)?, _symbols: ctx.template.symbols })
     }
 
     /// The outputs for `inputs`, both in the order of the graph. An input with an initialiser is not among them.
