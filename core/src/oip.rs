@@ -51,10 +51,15 @@ impl ModelMetadata {
             name: model.name.clone(),
             versions,
             platform: PLATFORM.into(),
-            inputs: model.inputs.clone(),
-            outputs: model.outputs.clone(),
+            inputs: model.inputs.iter().map(unlabelled).collect(),
+            outputs: model.outputs.iter().map(unlabelled).collect(),
         }
     }
+}
+
+/// The protocol's description of a tensor has no place for labels.
+fn unlabelled(tensor: &TensorMetadata) -> TensorMetadata {
+    TensorMetadata { labels: vec![], ..tensor.clone() }
 }
 
 /// The body of `POST /v2/models/{model}/infer`.
@@ -100,7 +105,12 @@ mod tests {
             version: "2".into(),
             digest: String::new(),
             manifest: crate::Manifest::default(),
-            inputs: vec![TensorMetadata { name: "x".into(), datatype: Datatype::Fp32, shape: vec![-1, 2] }],
+            inputs: vec![TensorMetadata {
+                name: "x".into(),
+                datatype: Datatype::Fp32,
+                shape: vec![-1, 2],
+                labels: vec!["a".into(), "b".into()],
+            }],
             outputs: vec![],
         };
         check(

@@ -16,6 +16,10 @@ pub struct TensorMetadata {
     pub datatype: Datatype,
     /// The length of each axis; -1 where it varies.
     pub shape: Vec<i64>,
+    /// The names of the entries along the last axis, where the model has them: the class labels of
+    /// probabilities, the keys of a map.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
 }
 
 /// Who a model is and what goes in and out.

@@ -66,7 +66,9 @@ def two_questions(names=False):
     """Iris with two class targets: the species, and whether the petal is longer than the median."""
     data = load("iris-names" if names else "iris")
     long_petal = data.X[:, 2] > np.median(data.X[:, 2])
-    return with_targets(data, data.y, np.where(long_petal, "long", "short") if names else long_petal.astype(int))
+    return with_targets(
+        data, data.y, np.where(long_petal, "long", "short") if names else long_petal.astype(int)
+    )
 
 
 def labels_present(constant=False):
@@ -151,7 +153,9 @@ def telco_numbers(path):
 def telco_charges(path):
     """The Telco table with the monthly charges as the target of a regression."""
     data = telco(path)
-    return Data(data.X.drop(columns=["MonthlyCharges", "TotalCharges"]), data.X["MonthlyCharges"].to_numpy(float))
+    return Data(
+        data.X.drop(columns=["MonthlyCharges", "TotalCharges"]), data.X["MonthlyCharges"].to_numpy(float)
+    )
 
 
 SETS = {

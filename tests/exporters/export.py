@@ -24,17 +24,15 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pandas as pd
 from onnx import numpy_helper
 from skl2onnx import convert_sklearn, get_latest_tested_opset_version
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType, StringTensorType
-from sklearn.base import is_classifier
-from sklearn.utils import get_tags
 
 from cases import all_cases
 from data import TELCO_SETS, load, take
 from reference import differing, library_outputs, like
+from runner import Runner, Skip, graph_columns, nodes
 
 ROOT = Path(__file__).resolve().parents[2]
 BATCHES = (1, 7, 1000)
@@ -44,19 +42,11 @@ CAST = {"float": np.float32, "double": np.float64, "int64": np.int64}
 TYPES = {"f4": FloatTensorType, "f8": DoubleTensorType, "i8": Int64TensorType, "O": StringTensorType}
 # Cases are dealt out in small lots, so that no process is left with all the slow ones.
 LOT = 4
+# What CatBoost writes of a training.
+DIFFERENT_EACH_TIME = ("train_finish_time", "model_guid")
+FAULT = "fault of this script"
 # What skl2onnx says of the models that it cannot export to the newest operators.
 ASKS_FOR_ML_3 = "You need to specify target_opset={'ai.onnx.ml': 3}"
-
-
-class Skip(Exception):
-    """The reason why a model is no case."""
-
-
-def graph_columns(X):
-    """The inputs of the graph as name -> array: a column each of a table, else one matrix."""
-    if isinstance(X, pd.DataFrame):
-        return {name: X[name].to_numpy().reshape(-1, 1) for name in X.columns}
-    return {"input": X}
 
 
 def initial_types(X):
@@ -81,13 +71,7 @@ def train(case, data, X):
     model, rows = case.make(), slice(0, data.training)
     if data.y is None:
         return model.fit(for_library(data, take(X, rows)))
-    y = data.y[rows]
-    if hasattr(model, "__sklearn_tags__") and y.ndim == 2 and not is_classifier(model):
-        y = y if get_tags(model).target_tags.multi_output else y[:, 0]
-    fit = model.fit
-    if case.name.startswith("lightgbm-ranker"):
-        fit = partial(fit, group=[len(y)])
-    return fit(for_library(data, take(X, rows)), y)
+    return model.fit(for_library(data, take(X, rows)), data.y[rows])
 
 
 def export(case, model, X):
@@ -107,65 +91,25 @@ def export(case, model, X):
         raise Skip(f"cannot be exported: {summary(error)}") from error
 
 
+def settle(onnx_model, name):
+    """Makes the file the same in every run: exporters draw names at random and write the time."""
+    onnx_model.graph.name = name
+    for number, node in enumerate(nodes(onnx_model)):
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                attribute.g.name = f"body-{number}"
+    lasting = [entry for entry in onnx_model.metadata_props if entry.key not in DIFFERENT_EACH_TIME]
+    del onnx_model.metadata_props[:]
+    onnx_model.metadata_props.extend(lasting)
+    opsets = sorted(onnx_model.opset_import, key=lambda opset: opset.domain)
+    del onnx_model.opset_import[:]
+    onnx_model.opset_import.extend(opsets)
+
+
 def summary(error):
-    """The first line of a library's complaint, or the first two where the first one says little."""
+    """The beginning of a library's complaint, on one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {' '.join(lines)[:200]}"
-
-
-def class_order(onnx_model):
-    """Output name -> class labels of every ZipMap: its maps become a matrix with a column per label."""
-    order = {}
-    for node in onnx_model.graph.node:
-        if node.op_type == "ZipMap":
-            labels = [list(attribute.ints) + [text.decode() for text in attribute.strings]
-                      for attribute in node.attribute]
-            order[node.output[0]] = sum(labels, [])
-    return order
-
-
-def in_plain_locale(onnx_model):
-    """A copy for onnxruntime, which asks the system for the locale of lower-casing; the texts are ASCII."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(onnx_model)
-    for node in nodes(copy.graph):
-        if node.op_type == "StringNormalizer":
-            kept = [attribute for attribute in node.attribute if attribute.name != "locale"]
-            del node.attribute[:]
-            node.attribute.extend([*kept, onnx.helper.make_attribute("locale", "C")])
-    return copy
-
-
-class Runner:
-    """The exported model in onnxruntime."""
-
-    def __init__(self, onnx_model):
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = 1
-        settings.log_severity_level = 4
-        self.order = class_order(onnx_model)
-        self.session = onnxruntime.InferenceSession(
-            in_plain_locale(onnx_model).SerializeToString(), settings, providers=["CPUExecutionProvider"])
-        self.inputs = [value.name for value in self.session.get_inputs()]
-        self.outputs = [value.name for value in self.session.get_outputs()]
-
-    def feed(self, X):
-        """Arrays by the graph's own input names: a lone input may be called anything."""
-        columns = graph_columns(X)
-        if len(columns) == 1:
-            return dict(zip(self.inputs, columns.values()))
-        return {name: columns[name] for name in self.inputs}
-
-    def run(self, inputs):
-        """The outputs, each as one array."""
-        return [self.array(name, value) for name, value in zip(self.outputs, self.session.run(None, inputs))]
-
-    def array(self, name, value):
-        if not isinstance(value, list):
-            return np.asarray(value)
-        if value and isinstance(value[0], dict):
-            return np.array([[row[label] for label in self.order[name]] for row in value], dtype=np.float32)
-        raise Skip(f"output {name} is a sequence of tensors")
 
 
 class Comparison:
@@ -189,7 +133,9 @@ class Comparison:
                 bad[:] = True
             elif (wrong := differing(expected, got)).any():
                 by_row = got.shape.index(count) if count in got.shape else None
-                bad |= True if by_row is None else np.moveaxis(wrong, by_row, 0).reshape(count, -1).any(axis=1)
+                bad |= (
+                    True if by_row is None else np.moveaxis(wrong, by_row, 0).reshape(count, -1).any(axis=1)
+                )
         return bad
 
     def what_differs(self):
@@ -213,7 +159,6 @@ def write_tensors(folder, kind, named):
 
 def write_case(folder, onnx_model, results, faithful):
     """The case in ONNX's layout: the model, and inputs and outputs of each batch."""
-    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     onnx.save(onnx_model, folder / "model.onnx")
     for number, result in enumerate(results):
@@ -252,13 +197,14 @@ def build(case, telco, out):
     except Exception as error:
         raise Skip(f"cannot be trained: {summary(error)}") from error
     onnx_model = export(case, model, X)
-    # The exporters' own name is another one each time.
-    onnx_model.graph.name = case.name
+    settle(onnx_model, case.name)
 
     try:
         compare = partial(Comparison, case, model, data, Runner(onnx_model))
         rows, notes = choose_rows(compare, data, X)
-        parts = [np.resize(np.roll(rows, -sum(BATCHES[:number])), size) for number, size in enumerate(BATCHES)]
+        parts = [
+            np.resize(np.roll(rows, -sum(BATCHES[:number])), size) for number, size in enumerate(BATCHES)
+        ]
         results = [compare(take(X, part)) for part in parts]
     except Exception as error:
         if type(error).__module__.startswith("onnxruntime"):
@@ -272,26 +218,24 @@ def build(case, telco, out):
     write_case(out / case.name, onnx_model, results, faithful)
 
     entry = {
-        "name": case.name, "library": case.library, "estimator": type(model).__name__,
+        "name": case.name,
+        "library": case.library,
+        "estimator": type(model).__name__,
         "expected_from": "library" if faithful else "onnxruntime",
     }
-    operators = {f"{node.domain or 'ai.onnx'}:{node.op_type}" for node in nodes(onnx_model.graph)}
+    operators = {f"{node.domain or 'ai.onnx'}:{node.op_type}" for node in nodes(onnx_model)}
     return entry | ({"note": "; ".join(notes)} if notes else {}), operators
 
 
-def nodes(graph):
-    """All nodes of a graph, those inside of loops and branches too."""
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from nodes(attribute.g)
+def silence():
+    """The libraries warn of what they will change one day, once per case."""
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
 
 
 def attempt(case, telco, out):
     """`build`, or the reason why there is no such case."""
-    warnings.simplefilter("ignore")
-    logging.disable(logging.WARNING)
+    shutil.rmtree(out / case.name, ignore_errors=True)
     if case.data in TELCO_SETS and not telco:
         return None, {"name": case.name, "reason": "no Telco table"}, set()
     try:
@@ -300,7 +244,7 @@ def attempt(case, telco, out):
     except Skip as reason:
         return None, {"name": case.name, "reason": str(reason)}, set()
     except Exception as error:
-        return None, {"name": case.name, "reason": f"fault of this script: {summary(error)}"}, set()
+        return None, {"name": case.name, "reason": f"{FAULT}: {summary(error)}"}, set()
 
 
 def attempt_number(number, **where):
@@ -308,14 +252,19 @@ def attempt_number(number, **where):
     return attempt(CASES[number], **where)
 
 
+silence()
 CASES, NEVER_TRIED = all_cases()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder that the cases are written to")
-    parser.add_argument("--telco", type=Path, default=ROOT.parent / "shared/data/telco-customer-churn.csv",
-                        help="the Telco churn table")
+    parser.add_argument(
+        "--telco",
+        type=Path,
+        default=ROOT.parent / "shared/data/telco-customer-churn.csv",
+        help="the Telco churn table",
+    )
     parser.add_argument("--only", default="", help="only cases whose name contains this")
     arguments = parser.parse_args()
 
@@ -339,18 +288,24 @@ def report(out, results, skipped):
     cases = [entry for entry, _, _ in results if entry]
     skipped = skipped + [skip for _, skip, _ in results if skip]
     operators = Counter(operator for _, _, found in results for operator in sorted(found))
-    text = json.dumps({"cases": cases, "skipped": skipped, "operators": dict(sorted(operators.items()))}, indent=1)
+    text = json.dumps(
+        {"cases": cases, "skipped": skipped, "operators": dict(sorted(operators.items()))}, indent=1
+    )
     (out / "report.json").write_text(text + "\n")
 
     origin = Counter(case["expected_from"] for case in cases)
-    print(f"{len(cases)} cases: {origin['library']} expect the library's numbers, "
-          f"{origin['onnxruntime']} onnxruntime's; {len(skipped)} skipped")
+    print(
+        f"{len(cases)} cases: {origin['library']} expect the library's numbers, "
+        f"{origin['onnxruntime']} onnxruntime's; {len(skipped)} skipped"
+    )
     for case in cases:
         if case["expected_from"] == "onnxruntime":
             print(f"  {case['name']}: {case['note']}")
     print("skipped:")
     for skip in skipped:
         print(f"  {skip['name']}: {skip['reason']}")
+    if any(skip["reason"].startswith(FAULT) for skip in skipped):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ pub(crate) fn metadata() -> Result<ModelMetadata, Failure> {
         name: tensor.name,
         datatype: datatype_from_wit(tensor.datatype),
         shape: tensor.shape,
+        labels: tensor.labels,
     };
     Ok(ModelMetadata {
         manifest: Manifest::from_json(&metadata.manifest).map_err(internal)?,

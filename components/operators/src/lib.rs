@@ -31,7 +31,7 @@ mod support;
 mod testing;
 
 pub use interpreter::Interpreter;
-pub use prepare::{ExternalFile, entry_names, external_data, prepare};
+pub use prepare::{ExternalFile, entry_names, prepare};
 pub use support::{UnsupportedNode, operator_counts, unsupported};
 
 /// Adds this crate's operators to `onnx`, replacing upstream's `Cast` and `TreeEnsembleClassifier`.

@@ -1,12 +1,12 @@
 //! Which nodes of a model can run, asked before parsing: tract meets an unknown operator only late and one at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use tract_onnx::Onnx;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
+use tract_onnx::pb::{ModelProto, NodeProto};
 
-use crate::interpreter;
+use crate::{interpreter, prepare};
 
 /// A node that cannot run, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct UnsupportedNode {
     pub operator: String,
     /// Why it cannot run.
     pub reason: &'static str,
+    /// What to change when exporting, where something helps.
+    pub advice: Option<&'static str>,
 }
 
 impl fmt::Display for UnsupportedNode {
@@ -28,35 +30,59 @@ impl fmt::Display for UnsupportedNode {
     }
 }
 
-/// Every node of `model`, subgraphs included, whose operator `onnx` does not have.
+/// Every node of `model`, subgraphs and functions included, whose operator neither `onnx` nor [`crate::prepare`] nor
+/// [`crate::Interpreter`] has. Ask before preparing.
 ///
 /// tract looks operators up by name alone; here the domain counts: an operator of another domain is not the one of the
 /// same name.
 pub fn unsupported(onnx: &Onnx, model: &ModelProto) -> Vec<UnsupportedNode> {
+    let functions = model.functions.iter().map(|function| {
+        let name = function.name.as_deref().unwrap_or_default();
+        (plain(function.domain.as_deref().unwrap_or_default()), name)
+    });
+    let functions = functions.collect::<HashSet<_>>();
     let mut refused = vec![];
-    visit(model.graph.as_ref(), &mut |node| {
-        let domain = domain(node);
-        let is_function = model.functions.iter().any(|function| {
-            function.name.as_ref() == Some(&node.op_type)
-                && plain(function.domain.as_deref().unwrap_or_default()) == domain
-        });
-        let reason = if is_function {
-            "a function of the model; inline its functions when exporting"
-        } else if !belongs(domain, &node.op_type) {
-            "this domain has no such operator, or is not supported"
-        } else if !onnx.op_register.0.contains_key(&node.op_type) && !interpreter::has(&node.op_type) {
-            "the operator is not supported"
-        } else {
+    visit(model, &mut |node| {
+        let (domain, operator) = (domain(node), node.op_type.as_str());
+        let known = onnx.op_register.0.contains_key(operator)
+            || interpreter::has(operator)
+            || prepare::TAKEN_APART.contains(&operator);
+        if functions.contains(&(domain, operator)) || belongs(domain, operator) && known {
             return;
-        };
+        }
+        let of_onnx = matches!(domain, "" | "ai.onnx.ml") && belongs(domain, operator);
         refused.push(UnsupportedNode {
             node: name(node).into(),
             domain: domain.into(),
-            operator: node.op_type.clone(),
-            reason,
+            operator: operator.into(),
+            reason: if of_onnx {
+                "the operator is not supported"
+            } else {
+                "this domain has no such operator, or is not supported"
+            },
+            advice: advice(domain, operator),
         });
     });
     refused
+}
+
+/// What to change in the export of a node that cannot run.
+fn advice(domain: &str, operator: &str) -> Option<&'static str> {
+    Some(match (domain, operator) {
+        ("com.microsoft" | "com.ms.internal.nhwc" | "com.microsoft.nchwc", _) => {
+            "export without ONNX Runtime's graph optimiser, which fuses nodes into operators of its own"
+        }
+        ("ai.onnx.training" | "ai.onnx.preview.training", _) => {
+            "export the model for inference, not for training"
+        }
+        ("aten" | "org.pytorch.aten", _) => {
+            "export with torch.onnx.export(.., dynamo=True), which has no ATen fallback"
+        }
+        ("ai.onnx.contrib", _) => "leave pre- and postprocessing out of the model; give it tensors",
+        ("", "ImageDecoder") => "decode the image outside; give the model its pixels",
+        ("" | "ai.onnx.ml", _) => return None,
+        _ => "export the operator as a function of the model, made of operators of ai.onnx",
+    })
 }
 
 /// The operators of `ai.onnx.ml`, <https://onnx.ai/onnx/operators/#ai-onnx-ml>; none is in `ai.onnx`, too.
@@ -86,31 +112,45 @@ const ML_OPERATORS: [&str; 19] = [
 /// empty.
 pub fn operator_counts(model: &ModelProto) -> BTreeMap<(String, String), u32> {
     let mut counts = BTreeMap::new();
-    visit(model.graph.as_ref(), &mut |node| {
+    visit(model, &mut |node| {
         *counts.entry((domain(node).to_owned(), node.op_type.clone())).or_insert(0) += 1;
     });
     counts
 }
 
-fn visit<'a>(graph: impl IntoIterator<Item = &'a GraphProto>, see: &mut impl FnMut(&NodeProto)) {
+fn visit(model: &ModelProto, see: &mut impl FnMut(&NodeProto)) {
     // A list and not recursion: a file may nest graphs as deep as it likes.
-    let mut open = graph.into_iter().collect::<Vec<_>>();
-    while let Some(graph) = open.pop() {
-        for node in &graph.node {
+    let functions = model.functions.iter().map(|function| function.node.as_slice());
+    let mut open = functions.chain(model.graph.iter().map(|graph| graph.node.as_slice())).collect::<Vec<_>>();
+    while let Some(nodes) = open.pop() {
+        for node in nodes {
             see(node);
-            for attribute in &node.attribute {
-                open.extend(&attribute.g);
-                open.extend(&attribute.graphs);
-            }
+            let graphs =
+                node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
+            open.extend(graphs.map(|graph| graph.node.as_slice()));
         }
     }
 }
 
-/// Whether an operator can be of a domain. `com.microsoft` has operators of which tract knows a few.
+/// Those of `com.microsoft` that tract has.
+const MICROSOFT_OPERATORS: [&str; 9] = [
+    "BiasGelu",
+    "FastGelu",
+    "GatherBlockQuantized",
+    "Gelu",
+    "MatMulNBits",
+    "QuickGelu",
+    "RotaryEmbedding",
+    "SkipLayerNormalization",
+    "SkipSimplifiedLayerNormalization",
+];
+
+/// Whether an operator is one of a domain.
 fn belongs(domain: &str, operator: &str) -> bool {
     match domain {
         "ai.onnx.ml" => ML_OPERATORS.contains(&operator),
-        "" | "com.microsoft" => !ML_OPERATORS.contains(&operator),
+        "com.microsoft" => MICROSOFT_OPERATORS.contains(&operator),
+        "" => !ML_OPERATORS.contains(&operator),
         _ => false,
     }
 }
@@ -134,7 +174,7 @@ pub(crate) fn plain(domain: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use tract_onnx::pb::AttributeProto;
+    use tract_onnx::pb::{AttributeProto, GraphProto};
 
     use super::*;
 

@@ -2,6 +2,7 @@
 
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::infer::Factoid;
+use tract_onnx::tract_hir::internal::bail;
 
 /// One axis of an input.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,18 +32,16 @@ impl Axis {
 ///
 /// # Errors
 /// The text names an input without a rank or datatype.
-pub(crate) fn name_axes(model: &mut InferenceModel, shared: bool) -> Result<(), String> {
+pub(crate) fn name_axes(model: &mut InferenceModel, shared: bool) -> TractResult<()> {
     let batch = model.symbols.new_with_prefix("batch");
     for ix in 0..model.inputs.len() {
         let name = model.node(model.inputs[ix].node).name.clone();
-        let mut fact = model.input_fact(ix).map_err(|error| format!("{error:#}"))?.clone();
+        let mut fact = model.input_fact(ix)?.clone();
         if fact.datum_type.concretize().is_none() {
-            return Err(format!("input `{name}` has no datatype"));
+            bail!("input `{name}` has no datatype");
         }
         if fact.shape.is_open() {
-            return Err(format!(
-                "input `{name}` has no rank; export the model with the shapes of its inputs"
-            ));
+            bail!("input `{name}` has no rank; export the model with the shapes of its inputs");
         }
         let dims = fact.shape.dims().map(|dim| dim.concretize()).collect::<Vec<_>>();
         let dims = dims.into_iter().enumerate().map(|(axis, dim)| match dim {
@@ -51,14 +50,14 @@ pub(crate) fn name_axes(model: &mut InferenceModel, shared: bool) -> Result<(), 
             None => model.symbols.new_with_prefix("axis").into(),
         });
         fact = fact.with_shape(dims.collect::<TVec<TDim>>());
-        model.set_input_fact(ix, fact).map_err(|error| format!("{error:#}"))?;
+        model.set_input_fact(ix, fact)?;
     }
     Ok(())
 }
 
 /// The symbol of the batch: the first leading axis that varies.
-pub(crate) fn symbol(inputs: &[Vec<Axis>]) -> Option<Symbol> {
-    inputs.iter().find_map(|axes| match axes.first() {
+pub(crate) fn symbol<'a>(inputs: impl IntoIterator<Item = &'a [Axis]>) -> Option<Symbol> {
+    inputs.into_iter().find_map(|axes| match axes.first() {
         Some(Axis::Symbol(symbol)) => Some(symbol.clone()),
         _ => None,
     })

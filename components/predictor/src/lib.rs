@@ -17,7 +17,7 @@ mod tensor;
 
 use std::sync::OnceLock;
 
-use exports::edgewit::inference::load::{Guest as LoadGuest, Identity, Operator};
+use exports::edgewit::inference::load::{ExternalFile, Guest as LoadGuest, Identity, Report};
 use exports::edgewit::inference::predict::{Guest as PredictGuest, ModelMetadata};
 use exports::edgewit::inference::types::{Error, Tensor};
 
@@ -39,11 +39,16 @@ static MODEL: OnceLock<model::Model> = OnceLock::new();
 struct Predictor;
 
 impl LoadGuest for Predictor {
-    fn load(file: Vec<u8>, identity: Identity) -> Result<Vec<Operator>, Error> {
+    fn check(file: Vec<u8>, external: Vec<ExternalFile>) -> Result<Report, Error> {
         panic::keep_messages();
-        let (model, operators) = load::load(file, identity)?;
+        load::check(file, &external)
+    }
+
+    fn load(file: Vec<u8>, external: Vec<ExternalFile>, identity: Identity) -> Result<Report, Error> {
+        panic::keep_messages();
+        let (model, report) = load::load(file, external, identity)?;
         match MODEL.set(model) {
-            Ok(()) => Ok(operators),
+            Ok(()) => Ok(report),
             Err(_) => Err(Error::Execution("this instance has a model already".into())),
         }
     }

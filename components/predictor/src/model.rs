@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use edgewit_operators::Interpreter;
 use tract_onnx::prelude::*;
 
 use crate::batch::Axis;
@@ -16,12 +17,40 @@ pub(crate) struct Model {
     pub(crate) metadata: ModelMetadata,
     pub(crate) inputs: Vec<Input>,
     pub(crate) outputs: Vec<Output>,
-    /// The symbol of the batch axis, where the model has one.
-    pub(crate) batch: Option<Symbol>,
-    /// The plan for a batch of one.
-    pub(crate) single: Option<Plan>,
-    /// The plan for every batch.
-    pub(crate) any: Plan,
+    pub(crate) engine: Engine,
+}
+
+/// What computes.
+pub(crate) enum Engine {
+    /// Plans, made ahead.
+    Planned {
+        /// The symbol of the batch axis, where the model has one.
+        batch: Option<Symbol>,
+        /// The plan for a batch of one.
+        single: Option<Plan>,
+        /// The plan for every batch.
+        any: Plan,
+    },
+    /// Node by node, for a graph that cannot be planned.
+    Interpreted {
+        interpreter: Interpreter,
+        /// The symbols of the inputs' axes are dead without it.
+        _symbols: SymbolScope,
+    },
+}
+
+impl Engine {
+    fn run(&self, inputs: TVec<TValue>, bound: &SymbolValues) -> TractResult<TVec<TValue>> {
+        match self {
+            Engine::Planned { batch, single: Some(single), .. }
+                if batch.as_ref().and_then(|symbol| bound.get(symbol)) == Some(1) =>
+            {
+                single.run(inputs)
+            }
+            Engine::Planned { any, .. } => any.run(inputs),
+            Engine::Interpreted { interpreter, .. } => interpreter.run(inputs),
+        }
+    }
 }
 
 pub(crate) struct Input {
@@ -56,13 +85,8 @@ impl Model {
     ) -> Result<Vec<Tensor>, Error> {
         let selected = self.select(outputs)?;
         let (inputs, bound) = self.bind(inputs)?;
-        let batch = self.batch.as_ref().and_then(|symbol| bound.get(symbol));
-        let plan = match (&self.single, batch) {
-            (Some(single), Some(1)) => single,
-            _ => &self.any,
-        };
         let failed = |error: TractError| Error::Execution(format!("{error:#}"));
-        let results = plan.run(inputs).map_err(failed)?;
+        let results = self.engine.run(inputs, &bound).map_err(failed)?;
         selected
             .into_iter()
             .map(|ix| {

@@ -139,7 +139,7 @@ impl RowSchema {
             inputs: layout,
             fields,
             batch,
-            labels: manifest.labels.clone(),
+            labels: reading.labels(manifest, outputs),
             requested: reading.requested(),
             reading,
         };
@@ -152,7 +152,8 @@ impl RowSchema {
         &self.features
     }
 
-    /// The classes, in the order of the probability columns; empty if the manifest has none.
+    /// The classes, in the order of the probability columns: the manifest's, else the model's own
+    /// where they are strings; empty if neither has any.
     pub fn labels(&self) -> &[String] {
         &self.labels
     }

@@ -58,6 +58,8 @@ fn text(report: &Report) -> Result<String> {
         domain => format!("{domain}.{} x{}", operator.name, operator.nodes),
     });
     writeln!(text, "operators  {}", operators.collect::<Vec<_>>().join(", "))?;
+    let execution = if report.description.interpreted.is_some() { "node by node" } else { "planned" };
+    writeln!(text, "execution  {execution}")?;
     let list = |names: &[String]| if names.is_empty() { "none".into() } else { names.join(", ") };
     writeln!(text, "imports    {}", list(&outline.imports))?;
     writeln!(text, "exports    {}", list(&outline.exports))?;
@@ -71,7 +73,10 @@ fn tensors(text: &mut String, title: &str, tensors: &[TensorMetadata]) -> Result
         let title = if ix == 0 { title } else { "" };
         let shape = tensor.shape.iter().map(|axis| if *axis < 0 { "N".into() } else { axis.to_string() });
         let shape = shape.collect::<Vec<_>>().join(", ");
-        writeln!(text, "{title:<10} {} {} [{shape}]", tensor.name, tensor.datatype)?;
+        write!(text, "{title:<10} {} {} [{shape}]", tensor.name, tensor.datatype)?;
+        let labels =
+            if tensor.labels.is_empty() { String::new() } else { format!(": {}", tensor.labels.join(", ")) };
+        writeln!(text, "{labels}")?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The command line: one file for each command, each a thin layer over the library.
 
+mod check;
 mod inspect;
 mod pack;
 mod predict;
@@ -24,6 +25,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(check::CheckArgs),
     Pack(pack::PackArgs),
     Inspect(inspect::InspectArgs),
     Predict(predict::PredictArgs),
@@ -38,6 +40,7 @@ impl Cli {
     /// Whatever the command could not do, with its context.
     pub fn run(self) -> Result<ExitCode> {
         match self.command {
+            Command::Check(args) => check::run(args),
             Command::Pack(args) => pack::run(args),
             Command::Inspect(args) => inspect::run(args),
             Command::Predict(args) => predict::run(args),

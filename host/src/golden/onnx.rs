@@ -1,10 +1,12 @@
 //! Cases as ONNX lays them out: `test_data_set_*/input_N.pb` and `output_N.pb`, each a
-//! `TensorProto` (onnx.proto, the layout of the ONNX backend tests).
+//! `TensorProto` (onnx.proto, the layout of the ONNX backend tests). A file `tolerance.json`
+//! beside the model may hold `{"rtol", "atol"}`.
 
 use std::path::Path;
 
 use edgewit_core::{Data, Datatype, Tensor};
 use prost::Message;
+use serde::Deserialize;
 
 use super::{Tolerance, Verdict, compare, entries};
 use crate::pack::Loaded;
@@ -34,9 +36,22 @@ struct TensorProto {
     uint64_data: Vec<u64>,
 }
 
+/// A model's own `tolerance.json`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OwnTolerance {
+    rtol: f64,
+    atol: f64,
+}
+
 pub(super) fn run(folder: &Path, model: &mut Loaded, tolerance: Tolerance) -> Result<Vec<Verdict>, String> {
-    // What the ONNX backend tests use.
-    let tolerance = tolerance.or(1e-7, 1e-3);
+    let path = folder.join("tolerance.json");
+    let own = match std::fs::read(&path) {
+        Ok(text) => serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))?,
+        // What the ONNX backend tests use.
+        Err(_) => OwnTolerance { rtol: 1e-3, atol: 1e-7 },
+    };
+    let tolerance = tolerance.or(own.atol, own.rtol);
     let sets = entries(folder, |name| name.starts_with("test_data_set_"))?;
     Ok(sets.into_iter().map(|set| (set.display().to_string(), case(&set, model, tolerance))).collect())
 }

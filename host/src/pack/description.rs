@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use wasm_encoder::{ComponentSection, CustomSection};
 use wasmparser::{ComponentExternalKind, Parser, Payload};
 
-use crate::runtime::Operator;
+use crate::runtime::{Execution, Report};
 
 /// The section's name.
 const SECTION: &str = "edgewit:model";
@@ -18,6 +18,9 @@ pub struct Description {
     pub model: ModelMetadata,
     /// The operators of the graph, most used first.
     pub operators: Vec<OperatorCount>,
+    /// Why each prediction goes node by node; absent for a model with a plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interpreted: Option<String>,
 }
 
 /// An ONNX operator and how many nodes use it.
@@ -47,8 +50,9 @@ pub enum DescriptionError {
 }
 
 impl Description {
-    pub(super) fn new(model: ModelMetadata, operators: Vec<Operator>) -> Description {
-        let mut operators = operators
+    pub(super) fn new(model: ModelMetadata, report: Report) -> Description {
+        let mut operators = report
+            .operators
             .into_iter()
             .map(|operator| OperatorCount {
                 domain: operator.domain,
@@ -57,7 +61,11 @@ impl Description {
             })
             .collect::<Vec<_>>();
         operators.sort_by(|a, b| b.nodes.cmp(&a.nodes).then_with(|| a.name.cmp(&b.name)));
-        Description { model, operators }
+        let interpreted = match report.execution {
+            Some(Execution::Interpreted(reason)) => Some(reason),
+            _ => None,
+        };
+        Description { model, operators, interpreted }
     }
 
     /// Appends the section to a component.

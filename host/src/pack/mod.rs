@@ -10,6 +10,7 @@
 
 pub mod cache;
 pub mod description;
+mod external;
 mod seal;
 pub mod source;
 
@@ -17,7 +18,7 @@ use edgewit_core::manifest::ManifestError;
 use edgewit_core::{ModelMetadata, RowSchema};
 
 use crate::progress::Progress;
-use crate::runtime::{self, Identity, Instance, Limits, Loader, Operator};
+use crate::runtime::{self, Identity, Instance, Limits, Loader, Report};
 use description::{Description, DescriptionError};
 use source::{Source, SourceError};
 
@@ -74,8 +75,8 @@ pub struct Loaded {
     pub metadata: ModelMetadata,
     /// How rows become its inputs; an error text for a model that cannot be asked by rows.
     pub rows: Result<RowSchema, String>,
-    /// The operators of its graph.
-    pub operators: Vec<Operator>,
+    /// Its operators, and whether it is planned or interpreted.
+    pub report: Report,
 }
 
 /// Loads the model of `source` into a sandbox and holds its manifest against it.
@@ -91,14 +92,25 @@ pub fn load(loader: &Loader, source: &Source, limits: &Limits) -> Result<Loaded,
         digest: source.digest.clone(),
         manifest: source.manifest.to_json().map_err(SourceError::Json)?,
     };
-    let (mut instance, operators) = loader.load(&source.model, &identity, limits).map_err(fault)?;
+    let (mut instance, report) =
+        loader.load(&source.model, &source.external, &identity, limits).map_err(fault)?;
     let metadata = instance.metadata().map_err(fault)?;
     metadata
         .manifest
         .check(&metadata.inputs, &metadata.outputs)
         .map_err(|error| PackError::Manifest { model: model(), error })?;
     let rows = RowSchema::new(&metadata).map_err(|error| error.to_string());
-    Ok(Loaded { instance, metadata, rows, operators })
+    Ok(Loaded { instance, metadata, rows, report })
+}
+
+/// Says whether and how the model of `source` would run.
+///
+/// # Errors
+/// [`PackError::Load`] for a file that is not ONNX, or a fault of the sandbox.
+pub fn check(loader: &Loader, source: &Source, limits: &Limits) -> Result<Report, PackError> {
+    loader
+        .check(&source.model, &source.external, limits)
+        .map_err(|error| PackError::Load { model: source.model_path.display().to_string(), error })
 }
 
 /// Packs the model of `source` and returns the component's bytes.
@@ -117,11 +129,11 @@ pub fn pack(
         source.version,
         source.model.len()
     ));
-    let Loaded { instance, metadata, operators, .. } = load(loader, source, limits)?;
+    let Loaded { instance, metadata, report, .. } = load(loader, source, limits)?;
     progress.step(format!("{} {}: taking the snapshot", source.name, source.version));
     let snapshot = loader.snapshot(instance).map_err(PackError::Snapshot)?;
     progress.step(format!("{} {}: sealing", source.name, source.version));
     let mut component = seal::seal(snapshot).map_err(|error| PackError::Seal(format!("{error:#}")))?;
-    Description::new(metadata, operators).append_to(&mut component)?;
+    Description::new(metadata, report).append_to(&mut component)?;
     Ok(component)
 }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use edgewit_core::Manifest;
 
+use super::external;
 use crate::digest;
+use crate::runtime::ExternalFile;
 
 /// A model as it lies on disk.
 #[derive(Debug, Clone)]
@@ -16,7 +18,9 @@ pub struct Source {
     pub model_path: PathBuf,
     /// Its bytes.
     pub model: Vec<u8>,
-    /// Its SHA-256.
+    /// The files that hold tensors of it, in the order of their locations.
+    pub external: Vec<ExternalFile>,
+    /// The SHA-256 of the ONNX file; where there are external files, of all one after the other.
     pub digest: String,
     /// From the manifest, else from the folder or the file.
     pub name: String,
@@ -40,6 +44,27 @@ pub enum SourceError {
     /// A folder without a model in it.
     #[error("{0}: no model.onnx here, nor in a numbered folder below")]
     Empty(String),
+    /// A file with tensors of the model cannot be read.
+    #[error("{path}: external data `{location}`: {problem}")]
+    External {
+        /// The ONNX file.
+        path: String,
+        /// The file as the model names it.
+        location: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// More than a sandbox can load.
+    #[error(
+        "{path}: {bytes} bytes with its external data; a model may have at most 2 GiB (2147483648 bytes), for it is \
+         loaded into a sandbox of 4 GiB; quantise it, or split it"
+    )]
+    TooLarge {
+        /// The ONNX file.
+        path: String,
+        /// What was counted until then.
+        bytes: u64,
+    },
     /// The manifest is not one.
     #[error("{path}: {error}")]
     Manifest {
@@ -75,7 +100,10 @@ impl Source {
         let path = &path.canonicalize().map_err(|error| file(path, error))?;
         let model_path = if path.is_dir() { model_in(path)? } else { path.clone() };
         let folder = model_path.parent().unwrap_or(Path::new("/")).to_owned();
+        let bytes = fs::metadata(&model_path).map_err(|error| file(&model_path, error))?.len();
+        external::check_size(&model_path, bytes)?;
         let model = fs::read(&model_path).map_err(|error| file(&model_path, error))?;
+        let external = external::read(&model, &model_path, &folder)?;
 
         let manifest_path = folder.join("model.toml");
         let manifest = match fs::read_to_string(&manifest_path) {
@@ -90,8 +118,9 @@ impl Source {
                 return Err(SourceError::Name { path, field, value: value.clone() });
             }
         }
-        let digest = digest::sha256(&model);
-        Ok(Source { folder, model_path, model, digest, name, version, manifest })
+        let files = external.iter().map(|file| file.bytes.as_slice());
+        let digest = digest::sha256_of(std::iter::once(model.as_slice()).chain(files));
+        Ok(Source { folder, model_path, model, external, digest, name, version, manifest })
     }
 }
 

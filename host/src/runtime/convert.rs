@@ -21,7 +21,12 @@ pub(super) fn metadata(metadata: predict::ModelMetadata) -> Result<ModelMetadata
 }
 
 fn tensor_metadata(tensor: predict::TensorMetadata) -> TensorMetadata {
-    TensorMetadata { name: tensor.name, datatype: datatype_from_wit(tensor.datatype), shape: tensor.shape }
+    TensorMetadata {
+        name: tensor.name,
+        datatype: datatype_from_wit(tensor.datatype),
+        shape: tensor.shape,
+        labels: tensor.labels,
+    }
 }
 
 pub(super) fn error(error: types::Error) -> Error {

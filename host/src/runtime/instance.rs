@@ -9,7 +9,9 @@ use super::bindings::exports::edgewit::inference::predict;
 use super::engine::TICK;
 use super::{Error, Program, convert, panic};
 
-pub use super::bindings::exports::edgewit::inference::load::{Identity, Operator};
+pub use super::bindings::exports::edgewit::inference::load::{
+    Execution, ExternalFile, Identity, Operator, Opset, Refusal, Report,
+};
 
 /// What one sandbox may use.
 #[derive(Debug, Clone, PartialEq, Eq)]

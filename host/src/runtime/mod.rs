@@ -16,7 +16,7 @@ mod snapshot;
 pub use cache::CompileCache;
 pub use engine::{Engine, EngineConfig};
 pub use error::Error;
-pub use instance::{Identity, Instance, Limits, Operator};
+pub use instance::{Execution, ExternalFile, Identity, Instance, Limits, Operator, Opset, Refusal, Report};
 pub use program::Program;
 pub use snapshot::Loader;
 

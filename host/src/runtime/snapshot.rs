@@ -6,7 +6,8 @@
 
 use wasmtime_wizer::{WasmtimeWizerComponent, Wizer};
 
-use super::{CompileCache, Engine, Error, Identity, Instance, Limits, Operator, Program};
+use super::bindings::exports::edgewit::inference::load::Guest;
+use super::{CompileCache, Engine, Error, ExternalFile, Identity, Instance, Limits, Program, Report};
 
 /// The unpacked predictor, compiled.
 pub struct Loader<'a> {
@@ -33,17 +34,34 @@ impl<'a> Loader<'a> {
     pub fn load(
         &self,
         model: &[u8],
+        external: &[ExternalFile],
         identity: &Identity,
         limits: &Limits,
-    ) -> Result<(Instance, Vec<Operator>), Error> {
+    ) -> Result<(Instance, Report), Error> {
+        let (mut instance, load) = self.open(limits)?;
+        let called = load.call_load(&mut instance.store, model, external, identity);
+        let report = called.map_err(|error| instance.fault(&error))?.map_err(super::convert::error)?;
+        Ok((instance, report))
+    }
+
+    /// Says whether and how an ONNX file would run, in a sandbox that is then dropped.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] when the file is not ONNX, or a fault of the sandbox.
+    pub fn check(&self, model: &[u8], external: &[ExternalFile], limits: &Limits) -> Result<Report, Error> {
+        let (mut instance, load) = self.open(limits)?;
+        let called = load.call_check(&mut instance.store, model, external);
+        called.map_err(|error| instance.fault(&error))?.map_err(super::convert::error)
+    }
+
+    /// A new sandbox, and what a model is given to in it.
+    fn open(&self, limits: &Limits) -> Result<(Instance, Guest), Error> {
         let mut instance = self.program.instantiate(limits)?;
         let indices =
             self.program.load.as_ref().ok_or_else(|| Error::Component("it has no `load`".into()))?;
         let load = indices.load(&mut instance.store, &instance.instance).map_err(Error::component)?;
         instance.restart_clock();
-        let called = load.call_load(&mut instance.store, model, identity);
-        let operators = called.map_err(|error| instance.fault(&error))?.map_err(super::convert::error)?;
-        Ok((instance, operators))
+        Ok((instance, load))
     }
 
     /// Turns the memory of a loaded sandbox into a component that starts with it. The result

@@ -14,6 +14,9 @@ use tract_onnx::tract_hir::internal::*;
 
 use crate::support;
 
+/// The operators of this file, by name.
+pub(crate) const OPERATORS: [&str; 3] = ["CastMap", "DictVectorizer", "ZipMap"];
+
 /// Rewrites the nodes of `graph` that make or read maps.
 pub(super) fn take_apart(graph: &mut GraphProto) -> TractResult<()> {
     let mut tensors = vec![];

@@ -12,8 +12,8 @@ use std::collections::HashSet;
 use tract_onnx::pb::{GraphProto, ModelProto};
 use tract_onnx::tract_hir::internal::*;
 
+pub(crate) use self::maps::OPERATORS as TAKEN_APART;
 pub use self::maps::entry_names;
-pub use self::tensors::external_data;
 
 /// A file beside the ONNX file that holds tensors of the model.
 #[derive(Clone, Copy, Debug)]

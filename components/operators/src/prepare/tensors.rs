@@ -6,7 +6,7 @@
 //!   a `Cast` to bfloat16 still rounds.
 
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
-use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, SparseTensorProto, TensorProto, type_proto};
+use tract_onnx::pb::{AttributeProto, GraphProto, SparseTensorProto, TensorProto, type_proto};
 use tract_onnx::tract_hir::internal::*;
 
 use super::{ExternalFile, visit};
@@ -14,22 +14,8 @@ use super::{ExternalFile, visit};
 /// No tensor of a model is larger than this: it could not be in a sandbox's memory with anything else.
 const MOST_BYTES: usize = 1 << 31;
 
-/// The locations of the files that hold tensors of `model`, each once, in order.
-pub fn external_data(model: &mut ModelProto) -> TractResult<Vec<String>> {
-    let mut locations = vec![];
-    each_tensor(model.graph.iter_mut(), &mut |tensor| {
-        if is_external(tensor) {
-            locations.push(entry(tensor, "location").context("external data without a location")?.to_owned());
-        }
-        Ok(())
-    })?;
-    locations.sort();
-    locations.dedup();
-    Ok(locations)
-}
-
 pub(super) fn densify(graph: &mut GraphProto, files: &[ExternalFile]) -> TractResult<()> {
-    each_tensor(Some(&mut *graph), &mut |tensor| {
+    each_tensor(graph, &mut |tensor| {
         let name = tensor.name.clone();
         embed(tensor, files).with_context(|| format!("tensor `{name}`"))
     })?;
@@ -52,23 +38,20 @@ pub(super) fn densify(graph: &mut GraphProto, files: &[ExternalFile]) -> TractRe
         widen_types(graph);
         Ok(())
     })?;
-    each_tensor(Some(graph), &mut |tensor| widen(tensor))
+    each_tensor(graph, &mut |tensor| widen(tensor))
 }
 
-/// Calls `see` on every tensor of the graphs: initialisers, and those in attributes.
-fn each_tensor<'a>(
-    graphs: impl IntoIterator<Item = &'a mut GraphProto>,
+/// Calls `see` on every tensor of `graph` and the graphs in it: initialisers, and those in attributes.
+fn each_tensor(
+    graph: &mut GraphProto,
     see: &mut impl FnMut(&mut TensorProto) -> TractResult<()>,
 ) -> TractResult<()> {
-    for graph in graphs {
-        visit(graph, &mut |graph| {
-            let attributes = graph.node.iter_mut().flat_map(|node| &mut node.attribute);
-            let of_attributes =
-                attributes.flat_map(|attribute| attribute.t.iter_mut().chain(&mut attribute.tensors));
-            graph.initializer.iter_mut().chain(of_attributes).try_for_each(&mut *see)
-        })?;
-    }
-    Ok(())
+    visit(graph, &mut |graph| {
+        let attributes = graph.node.iter_mut().flat_map(|node| &mut node.attribute);
+        let of_attributes =
+            attributes.flat_map(|attribute| attribute.t.iter_mut().chain(&mut attribute.tensors));
+        graph.initializer.iter_mut().chain(of_attributes).try_for_each(&mut *see)
+    })
 }
 
 fn is_external(tensor: &TensorProto) -> bool {
@@ -187,7 +170,7 @@ fn widen_types(graph: &mut GraphProto) {
 
 #[cfg(test)]
 mod tests {
-    use tract_onnx::pb::StringStringEntryProto;
+    use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 
     use super::*;
     use crate::testing::{int, model, node, run_model};
@@ -275,7 +258,6 @@ mod tests {
     fn external_data_are_read_from_their_file_at_their_place() {
         let x = tensor1(&[1f32, 2.]);
         let mut model = sum(&x, |graph| graph.initializer.push(external("4", "8")));
-        assert_eq!(external_data(&mut model).unwrap(), ["w.bin"]);
         let bytes = [0f32, 10., 20.].iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>();
         super::super::prepare(&mut model, &[ExternalFile { location: "w.bin", bytes: &bytes }]).unwrap();
         assert_eq!(run_model(model, &x).unwrap()[0], tensor1(&[11f32, 22.]));

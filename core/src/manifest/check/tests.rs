@@ -18,7 +18,9 @@ fn check_with(inputs: serde_json::Value, manifest: serde_json::Value, expect: Re
 
 fn tensors(list: serde_json::Value) -> Vec<TensorMetadata> {
     let list: Vec<(String, crate::Datatype, Vec<i64>)> = serde_json::from_value(list).unwrap();
-    list.into_iter().map(|(name, datatype, shape)| TensorMetadata { name, datatype, shape }).collect()
+    list.into_iter()
+        .map(|(name, datatype, shape)| TensorMetadata { name, datatype, shape, labels: vec![] })
+        .collect()
 }
 
 /// A manifest whose features are `changes` over two that fill x and one that is s.

@@ -243,3 +243,25 @@ fn a_clock_before_the_epoch_is_no_panic() {
     let response = respond(&schema, &rows, &outputs, UNIX_EPOCH - Duration::from_secs(1)).unwrap();
     assert_eq!(serde_json::to_value(&response).unwrap()["timestamp"], "1970-01-01T00:00:00.000Z");
 }
+
+#[test]
+fn the_models_own_labels_serve_where_the_manifest_has_none() {
+    let model = |manifest: Value| {
+        let outputs = json!([
+            {"name": "label", "datatype": "BYTES", "shape": [-1]},
+            {"name": "probabilities", "datatype": "FP32", "shape": [-1, 2], "labels": ["lo", "hi"]}
+        ]);
+        let model = json!({
+            "name": "m", "version": "3", "digest": "", "manifest": manifest, "outputs": outputs,
+            "inputs": [{"name": "a", "datatype": "FP32", "shape": [-1]}]
+        });
+        RowSchema::new(&serde_json::from_value::<ModelMetadata>(model).unwrap()).unwrap()
+    };
+    let outputs = [floats("probabilities", &[1, 2], &[0.4, 0.6]), text("label", &["lo"])];
+    check(
+        &model(json!({})),
+        &outputs,
+        r#""prediction":0,"label":"lo","probability":[0.4,0.6],"confidence":0.6"#,
+    );
+    assert_eq!(model(json!({"labels": ["a", "b"]})).labels(), ["a", "b"]);
+}

@@ -44,6 +44,23 @@ impl Reading {
             Self::Other => None,
         }
     }
+
+    /// The names of the classes. Whole numbers that the model calls its classes are none: as
+    /// labels they would be taken for positions.
+    pub(super) fn labels(&self, manifest: &Manifest, outputs: &[TensorMetadata]) -> Vec<String> {
+        let Self::Classification { label: Some(label), probability: Some(probability) } = self else {
+            return manifest.labels.clone();
+        };
+        let find = |name: &String| outputs.iter().find(|output| output.name == *name);
+        match (find(label), find(probability)) {
+            (Some(label), Some(probability))
+                if manifest.labels.is_empty() && label.datatype == Datatype::Bytes =>
+            {
+                probability.labels.clone()
+            }
+            _ => manifest.labels.clone(),
+        }
+    }
 }
 
 struct Candidates<'a> {
