@@ -2,6 +2,7 @@
 //! so that standard output stays the command's result.
 
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -9,6 +10,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// Says what is being done.
 pub struct Progress {
     bar: Option<ProgressBar>,
+    /// Where there is no bar: how many are done, of how many.
+    done: AtomicU64,
+    total: u64,
 }
 
 impl Progress {
@@ -22,7 +26,7 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });
-        Progress { bar }
+        Progress { bar, ..Progress::silent() }
     }
 
     /// Shows how many of `total` are done.
@@ -34,12 +38,12 @@ impl Progress {
             }
             bar
         });
-        Progress { bar }
+        Progress { bar, total, ..Progress::silent() }
     }
 
     /// Shows nothing.
     pub fn silent() -> Progress {
-        Progress { bar: Some(ProgressBar::hidden()) }
+        Progress { bar: Some(ProgressBar::hidden()), done: AtomicU64::new(0), total: 0 }
     }
 
     /// Begins the next step.
@@ -50,11 +54,16 @@ impl Progress {
         }
     }
 
-    /// One more is done.
+    /// One more is done. Without a terminal, long work says so at each tenth.
     pub fn advance(&self, text: String) {
         if let Some(bar) = &self.bar {
             bar.set_message(text);
             bar.inc(1);
+            return;
+        }
+        let done = self.done.fetch_add(1, Relaxed) + 1;
+        if self.total >= 100 && done * 10 / self.total > (done - 1) * 10 / self.total {
+            eprintln!("{done} of {}", self.total);
         }
     }
 

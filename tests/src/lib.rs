@@ -5,7 +5,9 @@ pub mod command;
 pub mod edge;
 pub mod http;
 pub mod onnx;
+pub mod python;
 pub mod server;
+pub mod verify;
 
 use std::path::{Path, PathBuf};
 

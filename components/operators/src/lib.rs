@@ -32,7 +32,9 @@ mod testing;
 
 pub use interpreter::Interpreter;
 pub use prepare::{ExternalFile, entry_names, prepare};
-pub use support::{UnsupportedNode, operator_counts, unsupported};
+pub use support::{
+    MICROSOFT_OPERATORS, OLDEST_OPSET, Provider, UnsupportedNode, operator_counts, provider, unsupported,
+};
 
 /// Adds this crate's operators to `onnx`, replacing upstream's `Cast` and `TreeEnsembleClassifier`.
 ///

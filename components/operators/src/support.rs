@@ -132,8 +132,40 @@ fn visit(model: &ModelProto, see: &mut impl FnMut(&NodeProto)) {
     }
 }
 
-/// Those of `com.microsoft` that tract has.
-const MICROSOFT_OPERATORS: [&str; 9] = [
+/// The oldest opset of `ai.onnx` that is meant to run: what tract is tested from.
+pub const OLDEST_OPSET: i64 = 9;
+
+/// Who runs an operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provider {
+    /// tract, as it is.
+    Tract,
+    /// This crate, in a plan of tract.
+    Kernel,
+    /// [`crate::Interpreter`]; a graph with it has no plan.
+    Interpreter,
+    /// [`crate::prepare`], which writes it in other operators.
+    Rewrite,
+}
+
+/// Who runs the operator `name` of `domain`, if anybody.
+pub fn provider(domain: &str, name: &str) -> Option<Provider> {
+    if !belongs(plain(domain), name) {
+        return None;
+    }
+    let theirs = tract_onnx::onnx();
+    let mut ours = tract_onnx::onnx();
+    crate::register(&mut ours);
+    match (theirs.op_register.0.get(name), ours.op_register.0.get(name)) {
+        _ if prepare::TAKEN_APART.contains(&name) => Some(Provider::Rewrite),
+        (Some(theirs), Some(ours)) if std::ptr::fn_addr_eq(*theirs, *ours) => Some(Provider::Tract),
+        (_, Some(_)) => Some(Provider::Kernel),
+        _ => interpreter::has(name).then_some(Provider::Interpreter),
+    }
+}
+
+/// The operators of `com.microsoft` that run.
+pub const MICROSOFT_OPERATORS: [&str; 9] = [
     "BiasGelu",
     "FastGelu",
     "GatherBlockQuantized",

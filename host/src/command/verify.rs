@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use anyhow::Result;
 use clap::Args;
+use serde::Serialize;
+use serde_json::json;
 
 use super::Workshop;
 use crate::config::CacheArgs;
@@ -31,8 +33,18 @@ pub(super) struct VerifyArgs {
     /// Relative tolerance [default: 0 for rows, 1e-3 for ONNX's layout].
     #[arg(long, value_name = "X")]
     rtol: Option<f64>,
+    /// Print JSON: the counts, and each case with the reason if it failed.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     cache: CacheArgs,
+}
+
+#[derive(Serialize)]
+struct Outcome {
+    case: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<String>,
 }
 
 pub(super) fn run(args: VerifyArgs) -> Result<ExitCode> {
@@ -42,19 +54,17 @@ pub(super) fn run(args: VerifyArgs) -> Result<ExitCode> {
     let tolerance = Tolerance { absolute: args.atol, relative: args.rtol };
 
     let next = AtomicUsize::new(0);
-    let counts = Mutex::new((0, 0));
+    let outcomes = Mutex::new(vec![]);
     let work = || {
         while let Some(folder) = args.models.get(next.fetch_add(1, Relaxed)) {
             let verdicts = verify(&loader, folder, tolerance);
-            let mut counts = counts.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            for (name, verdict) in verdicts {
-                match verdict {
-                    Ok(()) => counts.0 += 1,
-                    Err(reason) => {
-                        counts.1 += 1;
-                        progress.line(&format!("FAILED {name}: {reason}"));
-                    }
+            let mut outcomes = outcomes.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            for (case, verdict) in verdicts {
+                let failed = verdict.err();
+                if let Some(reason) = failed.as_ref().filter(|_| !args.json) {
+                    progress.line(&format!("FAILED {case}: {reason}"));
                 }
+                outcomes.push(Outcome { case, failed });
             }
             progress.advance(folder.display().to_string());
         }
@@ -63,8 +73,15 @@ pub(super) fn run(args: VerifyArgs) -> Result<ExitCode> {
     std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
     drop(progress);
 
-    let (passed, failed) = counts.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-    println!("{passed} passed, {failed} failed");
+    let mut outcomes = outcomes.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let failed = outcomes.iter().filter(|outcome| outcome.failed.is_some()).count();
+    let passed = outcomes.len() - failed;
+    if args.json {
+        outcomes.sort_by(|a, b| a.case.cmp(&b.case));
+        println!("{}", json!({"passed": passed, "failed": failed, "cases": outcomes}));
+    } else {
+        println!("{passed} passed, {failed} failed");
+    }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
