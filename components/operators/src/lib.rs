@@ -38,8 +38,5 @@ pub use support::{UnsupportedNode, operator_counts, unsupported};
 pub fn register(onnx: &mut tract_onnx::Onnx) {
     let register = &mut onnx.op_register;
     register.insert("Cast", cast::cast);
-    register.insert("Imputer", ml::imputer::imputer);
-    register.insert("OneHotEncoder", ml::one_hot_encoder::one_hot_encoder);
-    register.insert("Scaler", ml::scaler::scaler);
-    register.insert("TreeEnsembleClassifier", ml::tree_ensemble::tree_ensemble_classifier);
+    ml::register(onnx);
 }
