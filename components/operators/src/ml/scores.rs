@@ -52,6 +52,19 @@ pub(super) fn check_columns(columns: &TDim, expected: usize) -> TractResult<()> 
     Ok(())
 }
 
+/// The sum of `f` over the elements of two rows: eight sums at a time, which the compiler may compute at once.
+pub(super) fn sum_over(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut sums = [0f32; 8];
+    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f32 = a.remainder().iter().zip(b.remainder()).map(|(a, b)| f(*a, *b)).sum();
+    for (a, b) in a.zip(b) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += f(*a, *b);
+        }
+    }
+    sums.iter().sum::<f32>() + rest
+}
+
 /// The labels at `positions`, one for each row.
 pub(super) fn label(labels: &IntsOrStrings, positions: &[usize]) -> TractResult<Tensor> {
     fn pick<T: Datum>(labels: &[T], positions: &[usize]) -> TractResult<Tensor> {
