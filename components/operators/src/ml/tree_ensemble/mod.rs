@@ -15,6 +15,8 @@ mod forest;
 mod parse;
 mod scoring;
 #[cfg(test)]
+mod target_tests;
+#[cfg(test)]
 mod tests;
 mod version_5;
 
