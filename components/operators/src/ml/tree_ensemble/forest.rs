@@ -4,27 +4,10 @@
 //! sandbox touches few pages. A node of float trees is 16 bytes. [`Forest::new`] proves that every walk ends: children
 //! exist, and no node is its own descendant.
 
-use std::fmt::Debug;
-use std::ops::AddAssign;
-
 use tract_onnx::tract_hir::internal::*;
 
-/// What trees are evaluated in.
-pub(super) trait Number: Datum + Copy + Default + PartialOrd + AddAssign + Into<f64> {
-    fn of(value: f64) -> Self;
-}
-
-impl Number for f32 {
-    fn of(value: f64) -> Self {
-        value as f32
-    }
-}
-
-impl Number for f64 {
-    fn of(value: f64) -> Self {
-        value
-    }
-}
+use super::scoring::Aggregate;
+use crate::ml::scores::Number;
 
 /// How a node compares the feature with its threshold; `Leaf` compares nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +80,7 @@ pub(super) struct Forest<T> {
     features: usize,
     /// Every branch is `<=` and none treats NaN specially: the fast walk.
     plain: bool,
-    /// One column and at most one weight a leaf, which is then in the node.
+    /// One column and one weight a leaf, which is then in the node.
     one_weight: bool,
 }
 
@@ -117,6 +100,7 @@ impl Forest<f64> {
             Layout { specs, weights, places: vec![Place::Unseen; specs.len()], nodes: vec![], flat: vec![] };
         let roots = roots.iter().map(|root| layout.tree(*root)).collect::<TractResult<_>>()?;
         let branches = || specs.iter().filter(|spec| spec.mode != Mode::Leaf);
+        let mut leaves = specs.iter().zip(weights).filter(|(spec, _)| spec.mode == Mode::Leaf);
         Ok(Self {
             nodes: layout.nodes.into(),
             roots,
@@ -124,13 +108,17 @@ impl Forest<f64> {
             columns,
             features: branches().map(|spec| spec.feature as usize + 1).max().unwrap_or(0),
             plain: branches().all(|spec| spec.mode == Mode::Leq && !spec.missing_is_true),
-            one_weight: columns == 1 && weights.iter().all(|weights| weights.len() <= 1),
+            one_weight: columns == 1 && leaves.all(|(_, weights)| weights.len() == 1),
         })
     }
+}
 
-    pub(super) fn narrowed(&self) -> Forest<f32> {
-        let node = |node: &Node<f64>| Node {
-            threshold: node.threshold as f32,
+impl<T: Number> Forest<T> {
+    /// The same trees in another type.
+    pub(super) fn to<U: Number>(&self) -> Forest<U> {
+        let to = |value: T| U::of(value.into());
+        let node = |node: &Node<T>| Node {
+            threshold: to(node.threshold),
             feature: node.feature,
             on_true: node.on_true,
             on_false: node.on_false,
@@ -138,43 +126,38 @@ impl Forest<f64> {
         Forest {
             nodes: self.nodes.iter().map(node).collect(),
             roots: self.roots.clone(),
-            weights: self.weights.iter().map(|(column, weight)| (*column, *weight as f32)).collect(),
+            weights: self.weights.iter().map(|(column, weight)| (*column, to(*weight))).collect(),
             columns: self.columns,
             features: self.features,
             plain: self.plain,
             one_weight: self.one_weight,
         }
     }
-}
 
-impl<T: Number> Forest<T> {
-    pub(super) fn columns(&self) -> usize {
-        self.columns
+    pub(super) fn trees(&self) -> usize {
+        self.roots.len()
     }
 
-    pub(super) fn describe(&self) -> String {
-        format!("{} trees, {} nodes of {:?}", self.roots.len(), self.nodes.len(), T::datum_type())
-    }
-
-    pub(super) fn check_columns(&self, columns: usize) -> TractResult<()> {
+    /// The columns of sums that an input of `columns` columns gives.
+    pub(super) fn check_columns(&self, columns: &TDim) -> TractResult<usize> {
         ensure!(
-            columns >= self.features.max(1),
+            columns.to_usize().map_or(true, |columns| columns >= self.features.max(1)),
             "the trees look at feature {}, the input has {columns} columns",
             self.features.saturating_sub(1)
         );
-        Ok(())
+        Ok(self.columns)
     }
 
     /// Adds every tree's weights for every row of `input` to `sums`, `[rows, columns]`, tree by tree.
-    pub(super) fn sum(&self, input: &[T], features: usize, sums: &mut [T]) {
+    pub(super) fn sum(&self, input: &[T], features: usize, aggregate: Aggregate, sums: &mut [T]) {
         for root in &self.roots {
             for (row, sums) in input.chunks_exact(features).zip(sums.chunks_exact_mut(self.columns)) {
                 let leaf = if self.plain { self.walk_plain(*root, row) } else { self.walk(*root, row) };
                 if self.one_weight {
-                    sums[0] += leaf.threshold;
+                    aggregate.add(&mut sums[0], leaf.threshold);
                 } else {
                     for (column, weight) in &self.weights[leaf.on_true as usize..leaf.on_false as usize] {
-                        sums[*column as usize] += *weight;
+                        aggregate.add(&mut sums[*column as usize], *weight);
                     }
                 }
             }

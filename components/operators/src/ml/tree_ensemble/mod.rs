@@ -1,211 +1,146 @@
-//! `ai.onnx.ml.TreeEnsembleClassifier`: a label and a score per class, from a sum over decision trees.
+//! `ai.onnx.ml.TreeEnsembleClassifier`, `TreeEnsembleRegressor` and `TreeEnsemble`: scores from decision trees.
 //!
-//! Source: <https://onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsembleClassifier.html>; where the page is silent,
-//! onnxruntime's kernel.
-//! Input `[N, C]` or `[C]` of float, double, int64 or int32. Outputs: labels `[N]` (int64 or string) and scores
-//! `[N, K]` (float), K being the number of labels. Doubles, and trees given by the `*_as_tensor` attributes in double,
-//! are evaluated in double; everything else in float, with the sums in the order of the trees.
+//! Sources: <https://onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsembleClassifier.html>,
+//! <https://onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsembleRegressor.html>,
+//! <https://onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsemble.html>; where the pages are silent, onnxruntime's kernel.
+//! Input `[N, C]` or `[C]`, of float, double, int64 or int32; of `TreeEnsemble`, of float16, float or double. Outputs of
+//! the classifier: labels `[N]` (int64 or string) and scores `[N, K]` (float), K being the number of labels; of the
+//! others: scores `[N, n_targets]`, float for the regressor and of the input's type for `TreeEnsemble`. Doubles, and
+//! trees given by tensors of doubles, are evaluated in double; everything else in float, tree by tree.
 //!
-//! Steps: `parse` reads and checks the attributes, `forest` lays the trees out and walks them, `scores` turns a row's
-//! sums into scores and a label. This file is the operator around them.
+//! Steps: `parse` and `version_5` read and check the attributes, `forest` lays the trees out and walks them, `scoring`
+//! turns a row's sums into scores and a label. This file is the operators around them.
 
 mod forest;
 mod parse;
-mod scores;
+mod scoring;
+#[cfg(test)]
+mod target_tests;
 #[cfg(test)]
 mod tests;
+mod version_5;
+
+use std::sync::OnceLock;
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
-use self::forest::{Forest, Number};
-use self::scores::Scoring;
-use crate::attributes::{self, IntsOrStrings};
+use self::forest::Forest;
+use self::scoring::Scoring;
+use super::scores::{self, NUMBERS, Number};
+use crate::attributes::IntsOrStrings;
+use crate::kernel::{self, Built, Kernel, Lengths, elements};
 
 /// Rows summed at a time: enough to keep a tree in cache over many rows, few enough to keep the rows there, too.
 const BLOCK: usize = 64;
 
-pub(crate) fn tree_ensemble_classifier(
-    ctx: &ParsingContext,
-    node: &NodeProto,
-) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
-    let parsed = parse::parse(ctx, node)?;
-    // tract counts only the outputs that have a name.
-    let named = (0..2).filter(|slot| node.output.get(*slot).is_some_and(|name| !name.is_empty())).collect();
-    Ok((
-        expand(TreeEnsembleClassifier {
-            forest: Arc::new(parsed.forest),
-            double: parsed.double,
-            classes: Arc::new(Classes { labels: parsed.labels, scoring: parsed.scoring }),
-            named,
-        }),
-        vec![],
-    ))
+pub(crate) fn tree_ensemble_classifier(ctx: &ParsingContext, node: &NodeProto) -> Built {
+    kernel::wire(ctx, node, parse::classifier(ctx, node)?)
+}
+
+pub(crate) fn tree_ensemble_regressor(ctx: &ParsingContext, node: &NodeProto) -> Built {
+    kernel::wire(ctx, node, parse::regressor(ctx, node)?)
+}
+
+pub(crate) fn tree_ensemble(ctx: &ParsingContext, node: &NodeProto) -> Built {
+    kernel::wire(ctx, node, version_5::parse(ctx, node)?)
 }
 
 #[derive(Debug)]
-struct Classes {
-    labels: IntsOrStrings,
+struct Ensemble {
+    trees: Trees,
     scoring: Scoring,
+    /// The classifier's.
+    labels: Option<IntsOrStrings>,
+    /// The scores have the type of the input, not float.
+    keeps_type: bool,
 }
 
-/// The operator before its input's type is known. It holds the trees in double, which every attribute fits.
-#[derive(Clone, Debug)]
-struct TreeEnsembleClassifier {
-    forest: Arc<Forest<f64>>,
-    double: bool,
-    classes: Arc<Classes>,
-    named: Vec<usize>,
-}
-
-impl Expansion for TreeEnsembleClassifier {
-    fn name(&self) -> StaticName {
-        "TreeEnsembleClassifier".into()
-    }
-
-    fn rules<'r, 'p: 'r, 's: 'r>(
-        &'s self,
-        s: &mut Solver<'r>,
-        inputs: &'p [TensorProxy],
-        outputs: &'p [TensorProxy],
-    ) -> InferenceResult {
-        check_input_arity(inputs, 1)?;
-        check_output_arity(outputs, self.named.len())?;
-        for (output, slot) in outputs.iter().zip(&self.named) {
-            if *slot == 0 {
-                s.equals(&output.datum_type, self.classes.labels.datum_type())?;
-                s.equals(&output.rank, 1)?;
-            } else {
-                s.equals(&output.datum_type, f32::datum_type())?;
-                s.equals(&output.rank, 2)?;
-                s.equals(&output.shape[1], self.classes.labels.len().to_dim())?;
-            }
-            s.given(&inputs[0].rank, move |s, rank| match rank {
-                1 => s.equals(&output.shape[0], 1.to_dim()),
-                2 => s.equals(&output.shape[0], &inputs[0].shape[0]),
-                _ => bail!("expected an input [N, C] or [C], got rank {rank}"),
-            })?;
-        }
-        Ok(())
-    }
-
-    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
-        let accepted = [f32::datum_type(), f64::datum_type(), i64::datum_type(), i32::datum_type()];
-        let input = attributes::wire_data(prefix, model, inputs, &accepted)?;
-        let classes = Arc::clone(&self.classes);
-        let outputs = if self.double || model.outlet_fact(input)?.datum_type == f64::datum_type() {
-            model.wire_node(prefix, Classify { forest: Arc::clone(&self.forest), classes }, &[input])?
-        } else {
-            let forest = Arc::new(self.forest.narrowed());
-            model.wire_node(prefix, Classify { forest, classes }, &[input])?
-        };
-        Ok(self.named.iter().map(|slot| outputs[*slot]).collect())
-    }
-
-    fn nboutputs(&self) -> TractResult<usize> {
-        Ok(self.named.len())
-    }
-}
-
-/// The operator that runs: trees in the type they are evaluated in.
+/// The trees in the type they are given in. Doubles may come to trees of floats; those are then widened once.
 #[derive(Debug)]
-struct Classify<T> {
-    forest: Arc<Forest<T>>,
-    classes: Arc<Classes>,
+enum Trees {
+    Float(Forest<f32>, OnceLock<Forest<f64>>),
+    Double(Forest<f64>),
 }
 
-impl<T> Clone for Classify<T> {
-    fn clone(&self) -> Self {
-        Self { forest: Arc::clone(&self.forest), classes: Arc::clone(&self.classes) }
+impl Trees {
+    fn new(forest: Forest<f64>, double: bool) -> Self {
+        if double { Self::Double(forest) } else { Self::Float(forest.to(), OnceLock::new()) }
     }
 }
 
-/// Only a clone is equal: comparing whole forests would cost more than merging two of them could save.
-impl<T> PartialEq for Classify<T> {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.forest, &other.forest) && Arc::ptr_eq(&self.classes, &other.classes)
-    }
-}
-
-impl<T> Eq for Classify<T> {}
-
-impl<T: Number> Op for Classify<T> {
-    fn name(&self) -> StaticName {
-        "TreeEnsembleClassifier".into()
-    }
-
-    fn info(&self) -> TractResult<Vec<String>> {
-        Ok(vec![self.forest.describe()])
-    }
-
-    op_as_typed_op!();
-}
-
-impl<T: Number> EvalOp for Classify<T> {
-    op_out_of_plan!();
-
-    fn eval(&self, _ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
-        let input = args_1!(inputs);
-        let (rows, columns) = match *input.shape() {
-            [columns] => (1, columns),
-            [rows, columns] => (rows, columns),
-            _ => bail!("expected an input [N, C] or [C], got shape {:?}", input.shape()),
+impl Kernel for Ensemble {
+    fn facts(&self, inputs: &[Option<&TypedFact>], _: &Lengths) -> TractResult<TVec<TypedFact>> {
+        let [x] = kernel::required(inputs)?;
+        let floats = [DatumType::F32, DatumType::F64, DatumType::F16];
+        kernel::accept("the input", x, if self.keeps_type { &floats } else { &NUMBERS })?;
+        let (rows, columns) = scores::rows(x.shape.dims())?;
+        let width = match &self.trees {
+            Trees::Float(forest, wide) => {
+                if x.datum_type == f64::datum_type() {
+                    // Now rather than in the run: what is there when the model is loaded need not be made again.
+                    wide.get_or_init(|| forest.to());
+                }
+                forest.check_columns(&columns)?
+            }
+            Trees::Double(forest) => forest.check_columns(&columns)?,
         };
-        self.forest.check_columns(columns)?;
-        let input = input.cast_to::<T>()?;
-        let input = input.try_as_plain_ram()?.as_slice::<T>()?;
+        let datum_type = if self.keeps_type { x.datum_type } else { f32::datum_type() };
+        let scores = datum_type.fact([rows.clone(), self.scoring.scores(width).to_dim()]);
+        Ok(self
+            .labels
+            .iter()
+            .map(|labels| labels.datum_type().fact([rows.clone()]))
+            .chain([scores])
+            .collect())
+    }
 
-        let width = self.forest.columns();
-        let classes = self.classes.labels.len();
-        let mut scores = Tensor::zero::<f32>(&[rows, classes])?;
-        let mut winners = Vec::with_capacity(rows);
+    fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>> {
+        let [x] = kernel::required(&inputs)?;
+        match &self.trees {
+            Trees::Float(forest, wide) if x.datum_type() == f64::datum_type() => {
+                self.evaluate(wide.get_or_init(|| forest.to()), x)
+            }
+            Trees::Float(forest, _) => self.evaluate(forest, x),
+            Trees::Double(forest) => self.evaluate(forest, x),
+        }
+    }
+}
+
+impl Ensemble {
+    fn evaluate<T: Number>(&self, forest: &Forest<T>, x: &Tensor) -> TractResult<TVec<Tensor>> {
+        let (rows, columns) = scores::rows(x.shape())?;
+        let width = forest.check_columns(&columns.to_dim())?;
+        let input = x.cast_to::<T>()?;
+        let input = elements::<T>(&input)?;
+
+        let per_row = self.scoring.scores(width);
+        let mut scores = Tensor::zero_dt(T::datum_type(), &[rows, per_row])?;
+        let mut positions = Vec::with_capacity(rows);
         let mut view = scores.try_as_plain_ram_mut()?;
         let mut sums = vec![T::default(); rows.min(BLOCK) * width];
-        let blocks =
-            input.chunks(BLOCK * columns).zip(view.as_slice_mut::<f32>()?.chunks_mut(BLOCK * classes));
+        let blocks = input.chunks(BLOCK * columns).zip(view.as_slice_mut::<T>()?.chunks_mut(BLOCK * per_row));
         for (block, scores) in blocks {
             let sums = &mut sums[..block.len() / columns * width];
-            sums.fill(T::default());
-            self.forest.sum(block, columns, sums);
-            for (sums, scores) in sums.chunks_exact_mut(width).zip(scores.chunks_exact_mut(classes)) {
-                winners.push(self.classes.scoring.finish(sums, scores));
+            sums.fill(self.scoring.aggregate.start());
+            forest.sum(block, columns, self.scoring.aggregate, sums);
+            for (sums, scores) in sums.chunks_exact_mut(width).zip(scores.chunks_exact_mut(per_row)) {
+                positions.push(self.scoring.finish(forest.trees(), sums, scores));
             }
         }
-        Ok(tvec!(self.classes.labels(&winners).into_tvalue(), scores.into_tvalue()))
-    }
-}
-
-impl<T: Number> TypedOp for Classify<T> {
-    fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
-        let shape = &inputs[0].shape;
-        let (rows, columns) = match shape.dims() {
-            [columns] => (1.to_dim(), columns),
-            [rows, columns] => (rows.clone(), columns),
-            _ => bail!("expected an input [N, C] or [C], got shape {shape:?}"),
-        };
-        if let Ok(columns) = columns.to_usize() {
-            self.forest.check_columns(columns)?;
-        }
-        let labels = self.classes.labels.datum_type().fact([rows.clone()]);
-        Ok(tvec!(labels, f32::fact([rows, self.classes.labels.len().to_dim()])))
-    }
-
-    as_op!();
-}
-
-impl Classes {
-    fn labels(&self, winners: &[usize]) -> Tensor {
-        match &self.labels {
+        let datum_type = if self.keeps_type { x.datum_type() } else { f32::datum_type() };
+        let scores = scores.cast_to_dt(datum_type)?.into_owned();
+        Ok(match &self.labels {
             // With a single integer label onnxruntime answers whether the score is positive, not the label.
-            IntsOrStrings::Ints(ints) if ints.len() == 1 => {
-                tensor1(&winners.iter().map(|w| *w as i64).collect::<Vec<_>>())
+            Some(IntsOrStrings::Ints(ints)) if ints.len() == 1 => {
+                tvec!(tensor1(&positions.iter().map(|at| *at as i64).collect::<Vec<_>>()), scores)
             }
-            IntsOrStrings::Ints(ints) => tensor1(&winners.iter().map(|w| ints[*w]).collect::<Vec<_>>()),
-            IntsOrStrings::Strings(strings) => {
-                let last = strings.len() - 1;
-                tensor1(&winners.iter().map(|w| strings[last.min(*w)].clone()).collect::<Vec<_>>())
+            Some(labels) => {
+                positions.iter_mut().for_each(|at| *at = (*at).min(labels.len() - 1));
+                tvec!(scores::label(labels, &positions)?, scores)
             }
-        }
+            None => tvec!(scores),
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! The node's attributes to a forest, its labels and its scoring, with every inconsistency refused here.
+//! The attributes of the classifier and the regressor, with every inconsistency refused here.
 
 use std::collections::HashMap;
 
@@ -8,62 +8,179 @@ use tract_onnx::pb::{NodeProto, TensorProto};
 use tract_onnx::tract_hir::internal::*;
 
 use super::forest::{Forest, Mode, NodeSpec};
-use super::scores::{Layout, Scoring, Transform};
+use super::scoring::{Aggregate, Layout, Scoring};
+use super::{Ensemble, Trees};
 use crate::attributes::{self, IntsOrStrings};
+use crate::ml::scores::Transform;
 
-pub(super) struct Parsed {
-    pub(super) labels: IntsOrStrings,
-    pub(super) forest: Forest<f64>,
-    pub(super) scoring: Scoring,
-    /// An attribute is given in double, so floats would not do.
-    pub(super) double: bool,
+/// More targets than models have; the scores of a row must not fill the memory.
+const MOST_TARGETS: usize = 1 << 16;
+
+pub(super) fn classifier(ctx: &ParsingContext, node: &NodeProto) -> TractResult<Ensemble> {
+    let labels = IntsOrStrings::read(node, "classlabels_int64s", "classlabels_strings")?;
+    let parts = Parts::read(ctx, node, "class", labels.len())?;
+    let (ids, weights, base) = (&parts.ids, &parts.weights.values, &parts.base.values);
+    let layout = match ids.first() {
+        Some(first) if labels.len() == 2 && ids.iter().all(|id| id == first) => {
+            Layout::Binary { positive: weights.iter().all(|weight| *weight >= 0.0) }
+        }
+        _ => Layout::PerColumn,
+    };
+    let columns = if layout == Layout::PerColumn { labels.len() } else { 1 };
+    let base = match base.len() {
+        // Of two base values for a single column, that of its class id counts.
+        2 if columns == 1 && labels.len() == 2 => [base[ids[0] as usize]].into(),
+        len if len == labels.len() => base.as_slice().into(),
+        0 | 1 if labels.len() == 2 => base.as_slice().into(),
+        0 => [].into(),
+        len => bail!("attribute base_values: expected none or {} values, got {len}", labels.len()),
+    };
+    let scoring = Scoring { layout, aggregate: Aggregate::Sum, transform: Transform::of(node)?, base };
+    parts.ensemble(columns, scoring, Some(labels))
 }
 
-pub(super) fn parse(ctx: &ParsingContext, node: &NodeProto) -> TractResult<Parsed> {
-    let labels = IntsOrStrings::read(node, "classlabels_int64s", "classlabels_strings")?;
-    let thresholds = Numbers::read(ctx, node, "nodes_values")?;
-    let weights = Numbers::read(ctx, node, "class_weights")?;
-    let base = Numbers::read(ctx, node, "base_values")?;
+pub(super) fn regressor(ctx: &ParsingContext, node: &NodeProto) -> TractResult<Ensemble> {
+    let targets = targets(node)?;
+    let parts = Parts::read(ctx, node, "target", targets)?;
+    let base = match parts.base.values.as_slice() {
+        [one] => vec![*one; targets],
+        base if base.is_empty() || base.len() == targets => base.into(),
+        base => bail!("attribute base_values: expected none, 1 or {targets} values, got {}", base.len()),
+    };
+    let aggregate = match node.get_attr_opt("aggregate_function")?.unwrap_or("SUM") {
+        "SUM" => Aggregate::Sum,
+        "AVERAGE" => Aggregate::Average,
+        "MIN" => Aggregate::Min,
+        "MAX" => Aggregate::Max,
+        name => bail!("attribute aggregate_function: {name:?} is no function"),
+    };
+    let transform = Transform::of(node)?;
+    let scoring = Scoring { layout: Layout::PerColumn, aggregate, transform, base: base.into() };
+    parts.ensemble(targets, scoring, None)
+}
 
-    let tree = Nodes::read(node, &thresholds.values)?;
-    let class_ids = class_ids(node, labels.len())?;
-    let layout = layout(labels.len(), &class_ids, &weights.values);
-    let columns = if layout == Layout::PerClass { labels.len() } else { 1 };
-    let weights_of = leaf_weights(node, &tree, &class_ids, &weights.values, columns)?;
-    let base_values = base_values(&base.values, labels.len(), columns, &class_ids)?;
-    let forest = Forest::new(&tree.specs, &tree.roots, &weights_of, columns)?;
-    let transform = Transform::parse(node.get_attr_opt("post_transform")?.unwrap_or("NONE"))?;
-    Ok(Parsed {
-        labels,
-        forest,
-        scoring: Scoring { layout, transform, base: base_values },
-        double: thresholds.double || weights.double || base.double,
-    })
+pub(super) fn targets(node: &NodeProto) -> TractResult<usize> {
+    let targets = node.get_attr_opt::<i64>("n_targets")?.unwrap_or(0);
+    let known = usize::try_from(targets).ok().filter(|targets| (1..=MOST_TARGETS).contains(targets));
+    known.with_context(|| format!("attribute n_targets: expected 1 to {MOST_TARGETS}, got {targets}"))
+}
+
+/// What the classifier and the regressor have in common. The names of the weights differ by a prefix.
+struct Parts<'a> {
+    node: &'a NodeProto,
+    prefix: &'a str,
+    nodes: Nodes,
+    /// The class or target of each weight.
+    ids: Vec<u32>,
+    weights: Numbers,
+    base: Numbers,
+    double: bool,
+}
+
+impl<'a> Parts<'a> {
+    fn read(ctx: &ParsingContext, node: &'a NodeProto, prefix: &'a str, columns: usize) -> TractResult<Self> {
+        let thresholds = Numbers::read(ctx, node, "nodes_values")?;
+        let weights = Numbers::read(ctx, node, &format!("{prefix}_weights"))?;
+        let base = Numbers::read(ctx, node, "base_values")?;
+        let nodes = Nodes::read(node, &thresholds.values)?;
+        let name = format!("{prefix}_ids");
+        let ids = column_ids(&name, &attributes::ints(node, &name)?, columns)?;
+        let double = thresholds.double || weights.double || base.double;
+        Ok(Self { node, prefix, nodes, ids, weights, base, double })
+    }
+
+    fn ensemble(
+        self,
+        columns: usize,
+        scoring: Scoring,
+        labels: Option<IntsOrStrings>,
+    ) -> TractResult<Ensemble> {
+        let weights = self.leaf_weights(columns)?;
+        let forest = Forest::new(&self.nodes.specs, &self.nodes.roots, &weights, columns)?;
+        Ok(Ensemble { trees: Trees::new(forest, self.double), scoring, labels, keeps_type: false })
+    }
+
+    /// Column and weight of every leaf, in the order of the attributes. Weights of inner nodes are left out, as in
+    /// onnxruntime: old exporters wrote them.
+    fn leaf_weights(&self, columns: usize) -> TractResult<Vec<Vec<(u32, f64)>>> {
+        let list = |what: &str| -> TractResult<Vec<i64>> {
+            let name = format!("{}_{what}", self.prefix);
+            let values = attributes::ints(self.node, &name)?;
+            check_len(&name, values.len(), "its ids", self.ids.len())?;
+            Ok(values)
+        };
+        let (tree_ids, node_ids) = (list("treeids")?, list("nodeids")?);
+        let weights = &self.weights.values;
+        check_len(&format!("{}_weights", self.prefix), weights.len(), "its ids", self.ids.len())?;
+        let mut of_leaf = vec![vec![]; self.nodes.specs.len()];
+        for ((key, column), weight) in tree_ids.iter().zip(&node_ids).zip(&self.ids).zip(weights) {
+            let (tree, id) = (*key.0, *key.1);
+            let position = *self.nodes.positions.get(&(tree, id)).with_context(|| {
+                format!("attribute {}_nodeids: tree {tree} has no node {id}", self.prefix)
+            })?;
+            if self.nodes.specs[position].mode == Mode::Leaf {
+                of_leaf[position].push((if columns == 1 { 0 } else { *column }, *weight));
+            }
+        }
+        Ok(of_leaf)
+    }
+}
+
+/// Checks that each weight is of one of the columns.
+pub(super) fn column_ids(name: &str, ids: &[i64], columns: usize) -> TractResult<Vec<u32>> {
+    ensure!(!ids.is_empty(), "attribute {name}: expected at least one weight");
+    let id = |id: &i64| u32::try_from(*id).ok().filter(|id| (*id as usize) < columns);
+    ids.iter()
+        .map(|i| id(i).with_context(|| format!("attribute {name}: {i} is none of the {columns} columns")))
+        .collect()
 }
 
 /// A list of floats, or the tensor of the same name with `_as_tensor`.
-struct Numbers {
-    values: Vec<f64>,
-    double: bool,
+pub(super) struct Numbers {
+    pub(super) values: Vec<f64>,
+    /// They are given as doubles, so floats would not do.
+    pub(super) double: bool,
 }
 
 impl Numbers {
     fn read(ctx: &ParsingContext, node: &NodeProto, name: &str) -> TractResult<Self> {
         let floats = attributes::floats(node, name)?;
-        let tensor_name = format!("{name}_as_tensor");
-        let Some(proto) = node.get_attr_opt::<&TensorProto>(&tensor_name)? else {
-            return Ok(Self { values: floats.into_iter().map(f64::from).collect(), double: false });
-        };
-        ensure!(floats.is_empty(), "expected one of the attributes {name} and {tensor_name}, both are set");
-        let data_type = DataType::try_from(proto.data_type);
+        let tensor = Self::of_tensor(ctx, node, &format!("{name}_as_tensor"))?;
         ensure!(
-            matches!(data_type, Ok(DataType::Double | DataType::Float)),
-            "attribute {tensor_name}: expected doubles or floats, got {data_type:?}"
+            floats.is_empty() || tensor.values.is_empty(),
+            "expected one of the attributes {name} and {name}_as_tensor, both are set"
         );
-        let tensor = ctx.load_tensor(proto).with_context(|| format!("attribute {tensor_name}"))?;
+        if floats.is_empty() {
+            return Ok(tensor);
+        }
+        Ok(Self { values: floats.into_iter().map(f64::from).collect(), double: false })
+    }
+
+    /// None, if the attribute is absent.
+    pub(super) fn of_tensor(ctx: &ParsingContext, node: &NodeProto, name: &str) -> TractResult<Self> {
+        let types = [DataType::Double, DataType::Float, DataType::Float16];
+        let Some(tensor) = tensor(ctx, node, name, &types)? else {
+            return Ok(Self { values: vec![], double: false });
+        };
         let values = tensor.cast_to::<f64>()?.try_as_plain_ram()?.as_slice::<f64>()?.to_vec();
         Ok(Self { double: tensor.datum_type() == f64::datum_type() && !values.is_empty(), values })
     }
+}
+
+/// An attribute that is a tensor of one of `types`. tract checks that its data has the length of its shape.
+pub(super) fn tensor(
+    ctx: &ParsingContext,
+    node: &NodeProto,
+    name: &str,
+    types: &[DataType],
+) -> TractResult<Option<Tensor>> {
+    let Some(proto) = node.get_attr_opt::<&TensorProto>(name)? else { return Ok(None) };
+    let data_type = DataType::try_from(proto.data_type);
+    ensure!(
+        data_type.is_ok_and(|data_type| types.contains(&data_type)),
+        "attribute {name}: expected a tensor of {types:?}, got {data_type:?}"
+    );
+    Ok(Some(ctx.load_tensor(proto).with_context(|| format!("attribute {name}"))?))
 }
 
 /// The nodes of all trees, in the order of the attributes.
@@ -149,65 +266,7 @@ fn mode(name: &str) -> TractResult<Mode> {
     })
 }
 
-fn class_ids(node: &NodeProto, classes: usize) -> TractResult<Vec<u32>> {
-    let ids = attributes::ints(node, "class_ids")?;
-    ensure!(!ids.is_empty(), "attribute class_ids: expected at least one weight");
-    let id = |id: &i64| u32::try_from(*id).ok().filter(|id| (*id as usize) < classes);
-    ids.iter()
-        .map(|i| id(i).with_context(|| format!("attribute class_ids: {i} is none of the {classes} classes")))
-        .collect()
-}
-
-fn layout(classes: usize, class_ids: &[u32], weights: &[f64]) -> Layout {
-    match classes {
-        1 => Layout::Lone,
-        2 if class_ids.iter().all(|id| *id == class_ids[0]) => {
-            Layout::Binary { positive: weights.iter().all(|weight| *weight >= 0.0) }
-        }
-        _ => Layout::PerClass,
-    }
-}
-
-/// Column and weight of every leaf, in the order of the attributes. Weights of inner nodes are left out, as in
-/// onnxruntime: old exporters wrote them.
-fn leaf_weights(
-    node: &NodeProto,
-    nodes: &Nodes,
-    class_ids: &[u32],
-    weights: &[f64],
-    columns: usize,
-) -> TractResult<Vec<Vec<(u32, f64)>>> {
-    let tree_ids = attributes::ints(node, "class_treeids")?;
-    let node_ids = attributes::ints(node, "class_nodeids")?;
-    check_len("class_treeids", tree_ids.len(), "class_ids", class_ids.len())?;
-    check_len("class_nodeids", node_ids.len(), "class_ids", class_ids.len())?;
-    check_len("class_weights", weights.len(), "class_ids", class_ids.len())?;
-    let mut of_leaf = vec![vec![]; nodes.specs.len()];
-    for ((key, class), weight) in tree_ids.iter().zip(&node_ids).zip(class_ids).zip(weights) {
-        let (tree, id) = (*key.0, *key.1);
-        let position = nodes.positions.get(&(tree, id));
-        let position =
-            *position.with_context(|| format!("attribute class_nodeids: tree {tree} has no node {id}"))?;
-        if nodes.specs[position].mode == Mode::Leaf {
-            of_leaf[position].push((if columns == 1 { 0 } else { *class }, *weight));
-        }
-    }
-    Ok(of_leaf)
-}
-
-/// One base value for each column of sums. A single one is for every column; of two for a single column, that of its
-/// class id counts.
-fn base_values(base: &[f64], classes: usize, columns: usize, class_ids: &[u32]) -> TractResult<Box<[f64]>> {
-    match base.len() {
-        0 => Ok([].into()),
-        1 => Ok(vec![base[0]; columns].into()),
-        len if len == classes && columns == 1 => Ok([base[class_ids[0] as usize]].into()),
-        len if len == classes => Ok(base.into()),
-        len => bail!("attribute base_values: expected none, 1 or {classes} values, got {len}"),
-    }
-}
-
-fn check_len(name: &str, len: usize, than: &str, expected: usize) -> TractResult<()> {
+pub(super) fn check_len(name: &str, len: usize, than: &str, expected: usize) -> TractResult<()> {
     ensure!(len == expected, "attribute {name} has {len} values, {than} has {expected}");
     Ok(())
 }

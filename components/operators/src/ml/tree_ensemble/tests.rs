@@ -87,9 +87,10 @@ fn one_column_of_positive_weights_is_the_probability_of_the_second_class() {
     check(stump("BRANCH_LEQ", &[4, 5], &SHARES, vec![]), x(), tensor1(&[4i64, 5]), expect());
     let second = SHARES.map(|(node, _, weight)| (node, 1, weight));
     check(stump("BRANCH_LEQ", &[4, 5], &second, vec![]), x(), tensor1(&[4i64, 5]), expect());
-    // onnxruntime does not transform them.
+    // The only transform that onnxruntime applies to them; the label stays.
     let logistic = vec![string("post_transform", "LOGISTIC")];
-    check(stump("BRANCH_LEQ", &[4, 5], &SHARES, logistic), x(), tensor1(&[4i64, 5]), expect());
+    let expect = [0.25, 0.75].map(|share| [sigmoid(-share), sigmoid(share)]);
+    check(stump("BRANCH_LEQ", &[4, 5], &SHARES, logistic), x(), tensor1(&[4i64, 5]), tensor2(&expect));
 }
 
 #[test]
@@ -283,10 +284,10 @@ fn attributes_that_do_not_fit_are_refused_by_name() {
     refused(ints("nodes_featureids", &[i64::from(u32::MAX), 0, 0]), "is not below 2^24");
     refused(strings("nodes_modes", &["BRANCH", "LEAF", "LEAF"]), "nodes_modes: \"BRANCH\" is no mode");
     refused(floats("nodes_values", &[1.0]), "nodes_values has 1 values");
-    refused(ints("class_ids", &[0, 2]), "class_ids: 2 is none of the 2 classes");
+    refused(ints("class_ids", &[0, 2]), "class_ids: 2 is none of the 2 columns");
     refused(ints("class_nodeids", &[0, 9]), "class_nodeids: tree 0 has no node 9");
     refused(floats("class_weights", &[1.0]), "class_weights has 1 values");
-    refused(floats("base_values", &[1.0, 2.0, 3.0]), "expected none, 1 or 2 values, got 3");
+    refused(floats("base_values", &[1.0, 2.0, 3.0]), "expected none or 2 values, got 3");
     refused(string("post_transform", "TANH"), "\"TANH\" is no transform");
     refused(strings("classlabels_strings", &["a", "b"]), "both are set");
     refused(ints("nodes_treeids", &[]), "at least one node");
