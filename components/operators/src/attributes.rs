@@ -1,21 +1,9 @@
-//! What the operators share: reading attributes, comparing floats in op structs, checking inputs.
+//! What the operators share: reading attributes, checking inputs.
 //!
 //! An empty list counts as absent: exporters write both, and protobuf cannot tell them apart for every writer.
 
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
-
-/// Float parameters of an op. Compared by bits, so that ops holding them can be `Eq`.
-#[derive(Clone, Debug)]
-pub(crate) struct Floats(pub(crate) Arc<[f32]>);
-
-impl PartialEq for Floats {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.iter().map(|f| f.to_bits()).eq(other.0.iter().map(|f| f.to_bits()))
-    }
-}
-
-impl Eq for Floats {}
 
 pub(crate) fn floats(node: &NodeProto, name: &str) -> TractResult<Vec<f32>> {
     Ok(node.get_attr_opt_vec(name)?.unwrap_or_default())

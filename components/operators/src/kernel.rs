@@ -74,7 +74,9 @@ impl Lengths {
 }
 
 /// The first `N` inputs, which a node must have: facts while typing, values while running.
-pub(crate) fn required<'a, T: Given<'a>, const N: usize>(inputs: &'a [Option<T>]) -> TractResult<[&'a T::One; N]> {
+pub(crate) fn required<'a, T: Given<'a>, const N: usize>(
+    inputs: &'a [Option<T>],
+) -> TractResult<[&'a T::One; N]> {
     let mut given = tvec!();
     for ix in 0..N {
         match inputs.get(ix).and_then(Option::as_ref) {
@@ -114,11 +116,7 @@ impl<'a> Given<'a> for TValue {
 
 /// Checks the type of an input.
 pub(crate) fn accept(what: &str, fact: &TypedFact, types: &[DatumType]) -> TractResult<()> {
-    ensure!(
-        types.contains(&fact.datum_type),
-        "expected {what} of type {types:?}, got {:?}",
-        fact.datum_type
-    );
+    ensure!(types.contains(&fact.datum_type), "expected {what} of type {types:?}, got {:?}", fact.datum_type);
     Ok(())
 }
 
@@ -136,6 +134,14 @@ pub(crate) fn tensor_of<T: Datum>(shape: &[usize], elements: Vec<T>) -> TractRes
 /// The elements of a tensor, in row-major order.
 pub(crate) fn elements<T: Datum>(tensor: &Tensor) -> TractResult<&[T]> {
     tensor.try_as_plain_ram()?.as_slice::<T>()
+}
+
+/// The number of elements of a shape that grows with attributes or with products of lengths: an error where memory
+/// could not hold them, for a wrapped product would make a tensor smaller than its shape.
+pub(crate) fn checked_len(shape: &[usize]) -> TractResult<usize> {
+    let len = shape.iter().try_fold(1usize, |len, axis| len.checked_mul(*axis));
+    len.filter(|len| *len <= isize::MAX as usize / 8)
+        .with_context(|| format!("an output of shape {shape:?} is too large"))
 }
 
 #[derive(Clone, Debug)]

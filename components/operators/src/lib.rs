@@ -32,14 +32,8 @@ mod testing;
 pub use prepare::prepare;
 pub use support::{UnsupportedNode, operator_counts, unsupported};
 
-/// Adds this crate's operators to `onnx`, replacing upstream's `Cast` and `TreeEnsembleClassifier`.
-///
-/// Operators of `ai.onnx.ml`: `Imputer`, `OneHotEncoder`, `Scaler`, `TreeEnsembleClassifier`. Of `ai.onnx`: `Cast`.
+/// Adds this crate's operators to `onnx`, replacing upstream's of the same names.
 pub fn register(onnx: &mut tract_onnx::Onnx) {
-    let register = &mut onnx.op_register;
-    register.insert("Cast", cast::cast);
-    register.insert("Imputer", ml::imputer::imputer);
-    register.insert("OneHotEncoder", ml::one_hot_encoder::one_hot_encoder);
-    register.insert("Scaler", ml::scaler::scaler);
-    register.insert("TreeEnsembleClassifier", ml::tree_ensemble::tree_ensemble_classifier);
+    onnx.op_register.insert("Cast", cast::cast);
+    ml::register(onnx);
 }
