@@ -225,7 +225,9 @@ impl InferenceOp for KernelOp {
         let known = inputs.iter().map(|fact| typed(fact)).collect::<Option<TVec<_>>>();
         if let Some(known) = known {
             let facts = self.output_facts(&known.iter().collect::<TVec<_>>())?;
-            for (output, fact) in outputs.iter_mut().zip(facts) {
+            // Of constants tract has computed the values already, with the lengths that are unknown to us.
+            let open = |output: &InferenceFact| output.value.concretize().is_none();
+            for (output, fact) in outputs.iter_mut().zip(facts).filter(|(output, _)| open(output)) {
                 output.unify_with(&InferenceFact::from(fact))?;
             }
         }

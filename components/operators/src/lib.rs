@@ -28,6 +28,7 @@ mod prepare;
 mod support;
 #[cfg(test)]
 mod testing;
+mod text;
 
 pub use prepare::prepare;
 pub use support::{UnsupportedNode, operator_counts, unsupported};
@@ -36,4 +37,5 @@ pub use support::{UnsupportedNode, operator_counts, unsupported};
 pub fn register(onnx: &mut tract_onnx::Onnx) {
     onnx.op_register.insert("Cast", cast::cast);
     ml::register(onnx);
+    text::register(onnx);
 }

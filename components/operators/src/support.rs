@@ -112,7 +112,8 @@ fn visit<'a>(graph: impl IntoIterator<Item = &'a GraphProto>, see: &mut impl FnM
 fn belongs(domain: &str, operator: &str) -> bool {
     match domain {
         "ai.onnx.ml" => ML_OPERATORS.contains(&operator),
-        "" | "com.microsoft" => !ML_OPERATORS.contains(&operator),
+        "" => operator != "Tokenizer" && !ML_OPERATORS.contains(&operator),
+        "com.microsoft" => !ML_OPERATORS.contains(&operator),
         _ => false,
     }
 }
@@ -173,6 +174,8 @@ mod tests {
             node("com.example", "Relu", "b"),
             node("ai.onnx.ml", "Relu", "c"),
             node("", "Scaler", "d"),
+            node("", "Tokenizer", "e"),
+            node("com.microsoft", "Tokenizer", "f"),
         ];
         let reason = "this domain has no such operator, or is not supported";
         check(
@@ -181,6 +184,7 @@ mod tests {
                 &format!("node `b`: com.example.Relu: {reason}"),
                 &format!("node `c`: ai.onnx.ml.Relu: {reason}"),
                 &format!("node `d`: Scaler: {reason}"),
+                &format!("node `e`: Tokenizer: {reason}"),
             ],
         );
     }
