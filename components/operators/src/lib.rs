@@ -22,6 +22,7 @@
 
 mod attributes;
 mod cast;
+mod flatten;
 mod kernel;
 mod ml;
 mod prepare;
@@ -36,6 +37,7 @@ pub use support::{UnsupportedNode, operator_counts, unsupported};
 /// Adds this crate's operators to `onnx`, replacing upstream's of the same names.
 pub fn register(onnx: &mut tract_onnx::Onnx) {
     onnx.op_register.insert("Cast", cast::cast);
+    onnx.op_register.insert("Flatten", flatten::flatten);
     ml::register(onnx);
     text::register(onnx);
 }

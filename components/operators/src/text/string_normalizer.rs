@@ -1,8 +1,8 @@
 //! `ai.onnx.StringNormalizer`: drops stop words and changes case.
 //!
 //! Source: <https://onnx.ai/onnx/operators/onnx__StringNormalizer.html>.
-//! Input strings `[C]` or `[1, C]`; output strings `[K]` or `[1, K]`, or one empty string where nothing remains. Case
-//! changes by character and in no language's own way, as in onnxruntime with a plain locale: a character whose other
+//! Input strings `[C]` or `[1, C]`; output strings `[K]` or `[1, K]`, or one empty string where stop words leave nothing.
+//! Case changes by character and in no language's own way, as in onnxruntime with a plain locale: a character whose other
 //! case is several stays (`ß`), and the attribute `locale` is not read. Stop words are whole elements; they are compared
 //! before the case changes, and without regard to case unless `is_case_sensitive`. Errors: another shape, another
 //! `case_change_action`.
@@ -75,10 +75,8 @@ impl Kernel for StringNormalizer {
         ensure!(matches!(x.rank(), 1 | 2), "expected an input [C] or [1, C], got shape {:?}", x.shape);
         let mut shape: TVec<TDim> = tvec!(1.to_dim(); x.rank());
         let axis = x.rank() - 1;
-        shape[axis] = match x.shape[axis].to_usize() {
-            Ok(columns) if self.stopwords.is_empty() => columns.max(1).to_dim(),
-            _ => lengths.unknown(0, axis),
-        };
+        shape[axis] =
+            if self.stopwords.is_empty() { x.shape[axis].clone() } else { lengths.unknown(0, axis) };
         Ok(tvec!(String::fact(shape)))
     }
 
@@ -91,7 +89,7 @@ impl Kernel for StringNormalizer {
         );
         let kept = elements::<String>(x)?.iter().filter(|text| !self.is_stopword(text));
         let mut kept: Vec<String> = kept.map(|text| self.action.of(text)).collect();
-        if kept.is_empty() {
+        if kept.is_empty() && !self.stopwords.is_empty() {
             kept.push(String::new());
         }
         let mut shape = tvec!(1; x.rank());
