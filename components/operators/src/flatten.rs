@@ -61,11 +61,7 @@ impl Expansion for Flatten {
                 [_] => continue,
                 part => AxisOp::Reshape(at, part.into(), tvec!(part.iter().product())),
             };
-            wire = model.wire_node(
-                format!("{prefix}.{}", if at == 0 { "before" } else { "after" }),
-                op,
-                &wire,
-            )?;
+            wire = model.wire_node(format!("{prefix}.{name}"), op, &wire)?;
         }
         Ok(wire)
     }
