@@ -92,7 +92,7 @@ def export(case, model, X):
 
 
 def settle(onnx_model, name):
-    """Makes the file the same in every run: exporters draw names at random and write the time."""
+    """Takes out what differs from run to run: exporters draw names at random and write the time."""
     onnx_model.graph.name = name
     for number, node in enumerate(nodes(onnx_model)):
         for attribute in node.attribute:

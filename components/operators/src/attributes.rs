@@ -1,21 +1,9 @@
-//! What the operators share: reading attributes, comparing floats in op structs, checking inputs.
+//! What the operators share: reading attributes, checking inputs.
 //!
 //! An empty list counts as absent: exporters write both, and protobuf cannot tell them apart for every writer.
 
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
-
-/// Float parameters of an op. Compared by bits, so that ops holding them can be `Eq`.
-#[derive(Clone, Debug)]
-pub(crate) struct Floats(pub(crate) Arc<[f32]>);
-
-impl PartialEq for Floats {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.iter().map(|f| f.to_bits()).eq(other.0.iter().map(|f| f.to_bits()))
-    }
-}
-
-impl Eq for Floats {}
 
 pub(crate) fn floats(node: &NodeProto, name: &str) -> TractResult<Vec<f32>> {
     Ok(node.get_attr_opt_vec(name)?.unwrap_or_default())
@@ -63,25 +51,6 @@ impl IntsOrStrings {
             Self::Strings(_) => String::datum_type(),
         }
     }
-}
-
-/// The input as plain numbers or strings. tract gives int64 values that may be shapes the type `TDim`; the operators of
-/// `ai.onnx.ml` work on data, so such an input is cast to int64.
-pub(crate) fn wire_data(
-    prefix: &str,
-    model: &mut TypedModel,
-    inputs: &[OutletId],
-    accepted: &[DatumType],
-) -> TractResult<OutletId> {
-    ensure!(inputs.len() == 1, "expected 1 input, got {}", inputs.len());
-    let mut wire = inputs[0];
-    if model.outlet_fact(wire)?.datum_type.is_tdim() {
-        let cast = tract_onnx::tract_core::ops::cast::cast(i64::datum_type());
-        wire = model.wire_node(format!("{prefix}.input_as_int64"), cast, &[wire])?[0];
-    }
-    let datum_type = model.outlet_fact(wire)?.datum_type;
-    ensure!(accepted.contains(&datum_type), "expected an input of type {accepted:?}, got {datum_type:?}");
-    Ok(wire)
 }
 
 /// Checks that `len` parameters fit an input `[N, C]` or `[C]`: 1 or C of them.

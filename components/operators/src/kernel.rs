@@ -136,6 +136,14 @@ pub(crate) fn elements<T: Datum>(tensor: &Tensor) -> TractResult<&[T]> {
     tensor.try_as_plain_ram()?.as_slice::<T>()
 }
 
+/// The number of elements of a shape that grows with attributes or with products of lengths: an error where memory
+/// could not hold them, for a wrapped product would make a tensor smaller than its shape.
+pub(crate) fn checked_len(shape: &[usize]) -> TractResult<usize> {
+    let len = shape.iter().try_fold(1usize, |len, axis| len.checked_mul(*axis));
+    len.filter(|len| *len <= isize::MAX as usize / 8)
+        .with_context(|| format!("an output of shape {shape:?} is too large"))
+}
+
 #[derive(Clone, Debug)]
 struct KernelOp {
     kernel: Arc<dyn Kernel>,
@@ -217,7 +225,9 @@ impl InferenceOp for KernelOp {
         let known = inputs.iter().map(|fact| typed(fact)).collect::<Option<TVec<_>>>();
         if let Some(known) = known {
             let facts = self.output_facts(&known.iter().collect::<TVec<_>>())?;
-            for (output, fact) in outputs.iter_mut().zip(facts) {
+            // Of constants tract has computed the values already, with the lengths that are unknown to us.
+            let open = |output: &InferenceFact| output.value.concretize().is_none();
+            for (output, fact) in outputs.iter_mut().zip(facts).filter(|(output, _)| open(output)) {
                 output.unify_with(&InferenceFact::from(fact))?;
             }
         }

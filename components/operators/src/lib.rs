@@ -22,6 +22,7 @@
 
 mod attributes;
 mod cast;
+mod flatten;
 mod interpreter;
 mod kernel;
 mod ml;
@@ -29,6 +30,7 @@ mod prepare;
 mod support;
 #[cfg(test)]
 mod testing;
+mod text;
 
 pub use interpreter::Interpreter;
 pub use prepare::{ExternalFile, entry_names, prepare};
@@ -39,6 +41,8 @@ pub use support::{
 /// Adds this crate's operators to `onnx`, in place of upstream's of the same name.
 pub fn register(onnx: &mut tract_onnx::Onnx) {
     onnx.op_register.insert("Cast", cast::cast);
+    onnx.op_register.insert("Flatten", flatten::flatten);
     onnx.op_register.insert("Loop", interpreter::looped);
     ml::register(onnx);
+    text::register(onnx);
 }

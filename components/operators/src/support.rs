@@ -165,7 +165,7 @@ pub fn provider(domain: &str, name: &str) -> Option<Provider> {
 }
 
 /// The operators of `com.microsoft` that run.
-pub const MICROSOFT_OPERATORS: [&str; 9] = [
+pub const MICROSOFT_OPERATORS: [&str; 10] = [
     "BiasGelu",
     "FastGelu",
     "GatherBlockQuantized",
@@ -175,6 +175,7 @@ pub const MICROSOFT_OPERATORS: [&str; 9] = [
     "RotaryEmbedding",
     "SkipLayerNormalization",
     "SkipSimplifiedLayerNormalization",
+    "Tokenizer",
 ];
 
 /// Whether an operator is one of a domain.
@@ -182,7 +183,7 @@ fn belongs(domain: &str, operator: &str) -> bool {
     match domain {
         "ai.onnx.ml" => ML_OPERATORS.contains(&operator),
         "com.microsoft" => MICROSOFT_OPERATORS.contains(&operator),
-        "" => !ML_OPERATORS.contains(&operator),
+        "" => operator != "Tokenizer" && !ML_OPERATORS.contains(&operator),
         _ => false,
     }
 }
@@ -250,6 +251,8 @@ mod tests {
             node("com.example", "Relu", "b"),
             node("ai.onnx.ml", "Relu", "c"),
             node("", "Scaler", "d"),
+            node("", "Tokenizer", "e"),
+            node("com.microsoft", "Tokenizer", "f"),
         ];
         let reason = "this domain has no such operator, or is not supported";
         check(
@@ -258,6 +261,7 @@ mod tests {
                 &format!("node `b`: com.example.Relu: {reason}"),
                 &format!("node `c`: ai.onnx.ml.Relu: {reason}"),
                 &format!("node `d`: Scaler: {reason}"),
+                &format!("node `e`: Tokenizer: {reason}"),
             ],
         );
     }

@@ -9,144 +9,85 @@ use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
-use crate::attributes::{self, Floats};
+use crate::attributes;
+use crate::kernel::{self, Built, Kernel, Lengths};
 
-pub(crate) fn imputer(
-    _ctx: &ParsingContext,
-    node: &NodeProto,
-) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
+pub(crate) fn imputer(ctx: &ParsingContext, node: &NodeProto) -> Built {
     let floats = attributes::floats(node, "imputed_value_floats")?;
     let ints = attributes::ints(node, "imputed_value_int64s")?;
-    let replacement = match (floats.is_empty(), ints.is_empty()) {
-        (false, true) => Replacement::Floats {
-            replaced: Floats([node.get_attr_opt::<f32>("replaced_value_float")?.unwrap_or(0.0)].into()),
-            imputed: Floats(floats.into()),
+    let imputer = match (floats.is_empty(), ints.is_empty()) {
+        (false, true) => Imputer::Floats {
+            replaced: node.get_attr_opt::<f32>("replaced_value_float")?.unwrap_or(0.0),
+            imputed: floats,
         },
-        (true, false) => Replacement::Ints {
+        (true, false) => Imputer::Ints {
             replaced: node.get_attr_opt::<i64>("replaced_value_int64")?.unwrap_or(0),
-            imputed: ints.into(),
+            imputed: ints,
         },
         (true, true) => {
             bail!("expected imputed_value_floats or imputed_value_int64s, both are absent or empty")
         }
         (false, false) => bail!("expected imputed_value_floats or imputed_value_int64s, both are set"),
     };
-    Ok((expand(Imputer { replacement }), vec![]))
+    kernel::wire(ctx, node, imputer)
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Replacement {
-    /// `replaced` holds one value.
-    Floats {
-        replaced: Floats,
-        imputed: Floats,
-    },
-    Ints {
-        replaced: i64,
-        imputed: Arc<[i64]>,
-    },
+#[derive(Debug)]
+enum Imputer {
+    Floats { replaced: f32, imputed: Vec<f32> },
+    Ints { replaced: i64, imputed: Vec<i64> },
 }
 
-impl Replacement {
+impl Imputer {
     fn len(&self) -> usize {
         match self {
-            Self::Floats { imputed, .. } => imputed.0.len(),
+            Self::Floats { imputed, .. } => imputed.len(),
             Self::Ints { imputed, .. } => imputed.len(),
         }
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Imputer {
-    replacement: Replacement,
-}
-
-impl Expansion for Imputer {
-    fn name(&self) -> StaticName {
-        "Imputer".into()
-    }
-
-    fn rules<'r, 'p: 'r, 's: 'r>(
-        &'s self,
-        s: &mut Solver<'r>,
-        inputs: &'p [TensorProxy],
-        outputs: &'p [TensorProxy],
-    ) -> InferenceResult {
-        check_input_arity(inputs, 1)?;
-        check_output_arity(outputs, 1)?;
-        s.equals(&outputs[0].shape, &inputs[0].shape)?;
-        s.given(&inputs[0].datum_type, move |s, dt| {
-            s.equals(&outputs[0].datum_type, if dt.is_tdim() { i64::datum_type() } else { dt })
-        })
-    }
-
-    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
-        let accepted = match self.replacement {
-            Replacement::Floats { .. } => [f32::datum_type(), f64::datum_type()],
-            Replacement::Ints { .. } => [i64::datum_type(), i32::datum_type()],
+impl Kernel for Imputer {
+    fn facts(&self, inputs: &[Option<&TypedFact>], _: &Lengths) -> TractResult<TVec<TypedFact>> {
+        let [x] = kernel::required(inputs)?;
+        let accepted = match self {
+            Self::Floats { .. } => [DatumType::F32, DatumType::F64],
+            Self::Ints { .. } => [DatumType::I64, DatumType::I32],
         };
-        let input = attributes::wire_data(prefix, model, inputs, &accepted)?;
-        model.wire_node(prefix, self.clone(), &[input])
-    }
-}
-
-impl Op for Imputer {
-    fn name(&self) -> StaticName {
-        "Imputer".into()
+        kernel::accept("the input", x, &accepted)?;
+        attributes::check_per_column_fact("the imputed value list", self.len(), x)?;
+        Ok(tvec!(x.datum_type.fact(x.shape.iter())))
     }
 
-    op_as_typed_op!();
-}
-
-impl EvalOp for Imputer {
-    op_out_of_plan!();
-
-    fn eval(&self, _ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
-        let input = args_1!(inputs);
-        attributes::check_per_column("the imputed value list", self.replacement.len(), input.shape())?;
-        let mut output = input.into_tensor();
+    fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>> {
+        let Some(x) = inputs.into_iter().flatten().next() else { bail!("expected 1 input, it is missing") };
+        attributes::check_per_column("the imputed value list", self.len(), x.shape())?;
+        let mut output = x.into_tensor();
         let datum_type = output.datum_type();
         let mut view = output.try_as_plain_ram_mut()?;
-        match (&self.replacement, datum_type) {
-            (Replacement::Floats { replaced, imputed }, DatumType::F32) => {
-                replace(view.as_slice_mut::<f32>()?, &imputed.0, same_f32(replaced.0[0]), |v| v)
+        match (self, datum_type) {
+            (Self::Floats { replaced, imputed }, DatumType::F32) => {
+                let same = |v: f32| v == *replaced || (v.is_nan() && replaced.is_nan());
+                replace(view.as_slice_mut::<f32>()?, imputed, same, |v| v)
             }
-            (Replacement::Floats { replaced, imputed }, DatumType::F64) => {
-                let same = same_f32(replaced.0[0]);
-                let replaced = f64::from(replaced.0[0]);
-                let same = move |v: f64| if replaced.is_nan() { same(v as f32) } else { v == replaced };
-                replace(view.as_slice_mut::<f64>()?, &imputed.0, same, f64::from)
+            (Self::Floats { replaced, imputed }, DatumType::F64) => {
+                let same = |v: f64| v == f64::from(*replaced) || (v.is_nan() && replaced.is_nan());
+                replace(view.as_slice_mut::<f64>()?, imputed, same, f64::from)
             }
-            (Replacement::Ints { replaced, imputed }, DatumType::I64) => {
+            (Self::Ints { replaced, imputed }, DatumType::I64) => {
                 replace(view.as_slice_mut::<i64>()?, imputed, |v| v == *replaced, |v| v)
             }
-            (Replacement::Ints { replaced, imputed }, DatumType::I32) => {
+            (Self::Ints { replaced, imputed }, DatumType::I32) => {
                 // What an int32 column cannot hold, it neither contains nor can be given.
-                for value in imputed.iter() {
-                    ensure!(
-                        i32::try_from(*value).is_ok(),
-                        "imputed value {value} does not fit an int32 input"
-                    );
+                if let Some(value) = imputed.iter().find(|value| i32::try_from(**value).is_err()) {
+                    bail!("imputed value {value} does not fit an int32 input")
                 }
                 replace(view.as_slice_mut::<i32>()?, imputed, |v| i64::from(v) == *replaced, |v| v as i32)
             }
             (_, other) => bail!("the imputed value list does not fit an input of type {other:?}"),
         }
-        Ok(tvec!(output.into_tvalue()))
+        Ok(tvec!(output))
     }
-}
-
-impl TypedOp for Imputer {
-    fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
-        attributes::check_per_column_fact("the imputed value list", self.replacement.len(), inputs[0])?;
-        Ok(tvec!(inputs[0].datum_type.fact(inputs[0].shape.iter())))
-    }
-
-    as_op!();
-}
-
-fn same_f32(replaced: f32) -> impl Fn(f32) -> bool {
-    move |v| v == replaced || (v.is_nan() && replaced.is_nan())
 }
 
 /// Overwrites in place; values cycle over `imputed`, which has one value or one per column.

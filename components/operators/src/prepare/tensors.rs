@@ -148,7 +148,7 @@ fn widen(tensor: &mut TensorProto) -> TractResult<()> {
     let halves = if tensor.raw_data.is_empty() {
         std::mem::take(&mut tensor.int32_data).into_iter().map(|value| value as u16).collect::<Vec<_>>()
     } else {
-        ensure!(tensor.raw_data.len() % 2 == 0, "tensor `{}`: half a bfloat16", tensor.name);
+        ensure!(tensor.raw_data.len().is_multiple_of(2), "tensor `{}`: half a bfloat16", tensor.name);
         tensor.raw_data.chunks_exact(2).map(|half| u16::from_le_bytes([half[0], half[1]])).collect()
     };
     tensor.raw_data = halves.iter().flat_map(|half| (u32::from(*half) << 16).to_le_bytes()).collect();
