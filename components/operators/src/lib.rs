@@ -20,10 +20,12 @@
 //! # }
 //! ```
 
+mod array;
 mod attributes;
 mod cast;
 mod kernel;
 mod ml;
+mod nn;
 mod prepare;
 mod support;
 #[cfg(test)]
@@ -36,6 +38,8 @@ pub use support::{UnsupportedNode, operator_counts, unsupported};
 ///
 /// Operators of `ai.onnx.ml`: `Imputer`, `OneHotEncoder`, `Scaler`, `TreeEnsembleClassifier`. Of `ai.onnx`: `Cast`.
 pub fn register(onnx: &mut tract_onnx::Onnx) {
+    array::register(onnx);
+    nn::register(onnx);
     let register = &mut onnx.op_register;
     register.insert("Cast", cast::cast);
     register.insert("Imputer", ml::imputer::imputer);
