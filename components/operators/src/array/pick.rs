@@ -7,12 +7,10 @@ const LARGEST: usize = i32::MAX as usize;
 
 /// The number of elements of an output of `shape`, each of `size` bytes.
 pub(crate) fn volume(shape: &[usize], size: usize) -> TractResult<usize> {
-    if shape.contains(&0) {
-        return Ok(0);
-    }
-    let volume = shape.iter().try_fold(1usize, |volume, len| volume.checked_mul(*len));
+    // An empty output has its other lengths checked, too: loops run over them.
+    let volume = shape.iter().try_fold(1usize, |volume, len| volume.checked_mul((*len).max(1)));
     match volume.filter(|volume| volume.checked_mul(size).is_some_and(|bytes| bytes <= LARGEST)) {
-        Some(volume) => Ok(volume),
+        Some(volume) => Ok(if shape.contains(&0) { 0 } else { volume }),
         None => bail!("expected an output of less than 2 GiB, got shape {shape:?} of {size} bytes each"),
     }
 }
@@ -70,7 +68,10 @@ pub(crate) fn pick(
         let moved = moved(from.as_slice::<String>()?, block, sources, fill)?;
         return Ok(tract_ndarray::ArrayD::from_shape_vec(shape, moved)?.into_tensor());
     }
-    ensure!(datum_type.is_copy() && input.is_plain_ram(), "expected numbers, truths or strings, got {datum_type:?}");
+    ensure!(
+        datum_type.is_copy() && input.is_plain_ram(),
+        "expected numbers, truths or strings, got {datum_type:?}"
+    );
     let size = datum_type.size_of();
     let zero = [0u8; 16];
     let fill = fill.map_or(&zero[..size], Tensor::as_bytes);
@@ -103,9 +104,11 @@ pub(crate) fn pick_along(input: &Tensor, maps: &[Vec<usize>], fill: Option<&Tens
         "expected sources within the input"
     );
     let shape: TVec<usize> = maps.iter().map(Vec::len).collect();
-    volume(&shape, input.datum_type().size_of())?;
+    volume(&shape, size_of::<usize>())?;
     // Axes at the end that stay as they are move as blocks.
-    let whole = |axis: usize| maps[axis].len() == from[axis] && maps[axis].iter().enumerate().all(|(to, at)| to == *at);
+    let whole = |axis: usize| {
+        maps[axis].len() == from[axis] && maps[axis].iter().enumerate().all(|(to, at)| to == *at)
+    };
     let outer = (0..rank).rev().find(|axis| !whole(*axis)).map_or(0, |axis| axis + 1);
     let block = from[outer..].iter().product();
     let mut sources = vec![0];
@@ -138,8 +141,8 @@ mod tests {
         let x = tensor1(&[1i32, 2]);
         assert!(pick_along(&x, &[vec![2]], None).is_err());
         assert!(pick(&x, &[1], 1, &[7], None).is_err());
-        assert!(volume(&[usize::MAX, 2], 4).is_err());
-        assert_eq!(volume(&[usize::MAX, 0], 4).unwrap(), 0);
+        assert!(volume(&[usize::MAX, 2], 4).is_err() && volume(&[usize::MAX, 0], 4).is_err());
+        assert_eq!(volume(&[7, 0], 4).unwrap(), 0);
         assert!(axis(-3, 2).is_err() && axis(i64::MIN, 2).is_err());
         assert_eq!(axis(-1, 2).unwrap(), 1);
     }

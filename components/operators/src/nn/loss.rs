@@ -47,7 +47,12 @@ impl Loss {
         Ok(Self { of_scores, ignored: node.get_attr_opt("ignore_index")?, reduction })
     }
 
-    fn compute<T: Real>(&self, x: &Tensor, targets: &Tensor, weights: Option<&Tensor>) -> TractResult<TVec<Tensor>> {
+    fn compute<T: Real>(
+        &self,
+        x: &Tensor,
+        targets: &Tensor,
+        weights: Option<&Tensor>,
+    ) -> TractResult<TVec<Tensor>> {
         let targets = targets.cast_to::<i64>()?;
         let (shape, labels) = (x.shape(), elements::<i64>(&targets)?);
         ensure!(
@@ -198,7 +203,8 @@ mod tests {
     #[test]
     fn targets_outside_the_classes_and_shapes_that_differ_are_refused() {
         let [x, _] = inputs();
-        let refused = |target: Tensor| compute(loss(NLL, "sum", None), &[x.clone(), Some(target)]).unwrap_err();
+        let refused =
+            |target: Tensor| compute(loss(NLL, "sum", None), &[x.clone(), Some(target)]).unwrap_err();
         let error = format!("{:#}", refused(tensor2(&[[2i64, 3], [0, 2]])));
         assert!(error.contains("targets of 0..3, got 3"), "{error}");
         let error = format!("{:#}", refused(tensor1(&[2i64, 1])));

@@ -7,19 +7,34 @@ use tract_onnx::tract_hir::tract_num_traits::Float;
 
 use crate::kernel::{self, Built, Kernel, Lengths};
 
+mod affine_grid;
+mod col2im;
+mod deform_conv;
 mod loss;
+mod lp_pool;
+mod max_roi_pool;
+mod max_unpool;
+mod roi_align;
+mod window;
 
 pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     let register = &mut onnx.op_register;
+    register.insert("AffineGrid", affine_grid::affine_grid);
+    register.insert("Col2Im", col2im::col2im);
+    register.insert("DeformConv", deform_conv::deform_conv);
+    register.insert("LpPool", lp_pool::lp_pool);
+    register.insert("MaxRoiPool", max_roi_pool::max_roi_pool);
+    register.insert("MaxUnpool", max_unpool::max_unpool);
     register.insert("NegativeLogLikelihoodLoss", loss::negative_log_likelihood_loss);
+    register.insert("RoiAlign", roi_align::roi_align);
     register.insert("SoftmaxCrossEntropyLoss", loss::softmax_cross_entropy_loss);
 }
 
 /// The types that ONNX calls floating-point and tract has.
-const FLOATS: [DatumType; 3] = [DatumType::F16, DatumType::F32, DatumType::F64];
+pub(crate) const FLOATS: [DatumType; 3] = [DatumType::F16, DatumType::F32, DatumType::F64];
 
 /// What kernels compute in.
-trait Real: Datum + Float + std::ops::AddAssign {
+pub(crate) trait Real: Datum + Float + std::ops::AddAssign {
     /// The nearest number.
     fn of(value: f64) -> Self;
     /// The number.
@@ -54,11 +69,11 @@ macro_rules! dispatch_real {
         }
     };
 }
-use dispatch_real;
+pub(crate) use dispatch_real;
 
 /// Wraps `kernel`, whose first output has the type of its first input, so that it meets no half floats: where the first
 /// input is one, the kernel computes with floats.
-fn wire_real(ctx: &ParsingContext, node: &NodeProto, kernel: impl Kernel) -> Built {
+pub(crate) fn wire_real(ctx: &ParsingContext, node: &NodeProto, kernel: impl Kernel) -> Built {
     kernel::wire(ctx, node, HalfAsFloat(kernel))
 }
 
