@@ -20,12 +20,14 @@
 //! # }
 //! ```
 
+mod array;
 mod attributes;
 mod cast;
 mod flatten;
 mod interpreter;
 mod kernel;
 mod ml;
+mod nn;
 mod prepare;
 mod support;
 #[cfg(test)]
@@ -43,6 +45,8 @@ pub fn register(onnx: &mut tract_onnx::Onnx) {
     onnx.op_register.insert("Cast", cast::cast);
     onnx.op_register.insert("Flatten", flatten::flatten);
     onnx.op_register.insert("Loop", interpreter::looped);
+    array::register(onnx);
     ml::register(onnx);
+    nn::register(onnx);
     text::register(onnx);
 }

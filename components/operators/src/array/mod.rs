@@ -1,0 +1,21 @@
+//! Operators of `ai.onnx` that move elements of arrays or search among them, one file each.
+
+mod bit_cast;
+mod center_crop_pad;
+mod cum_prod;
+mod det;
+pub(crate) mod pick;
+mod reverse_sequence;
+mod tensor_scatter;
+mod unique;
+
+pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
+    let register = &mut onnx.op_register;
+    register.insert("BitCast", bit_cast::bit_cast);
+    register.insert("CenterCropPad", center_crop_pad::center_crop_pad);
+    register.insert("CumProd", cum_prod::cum_prod);
+    register.insert("Det", det::det);
+    register.insert("ReverseSequence", reverse_sequence::reverse_sequence);
+    register.insert("TensorScatter", tensor_scatter::tensor_scatter);
+    register.insert("Unique", unique::unique);
+}
