@@ -74,7 +74,9 @@ impl Lengths {
 }
 
 /// The first `N` inputs, which a node must have: facts while typing, values while running.
-pub(crate) fn required<'a, T: Given<'a>, const N: usize>(inputs: &'a [Option<T>]) -> TractResult<[&'a T::One; N]> {
+pub(crate) fn required<'a, T: Given<'a>, const N: usize>(
+    inputs: &'a [Option<T>],
+) -> TractResult<[&'a T::One; N]> {
     let mut given = tvec!();
     for ix in 0..N {
         match inputs.get(ix).and_then(Option::as_ref) {
@@ -114,11 +116,7 @@ impl<'a> Given<'a> for TValue {
 
 /// Checks the type of an input.
 pub(crate) fn accept(what: &str, fact: &TypedFact, types: &[DatumType]) -> TractResult<()> {
-    ensure!(
-        types.contains(&fact.datum_type),
-        "expected {what} of type {types:?}, got {:?}",
-        fact.datum_type
-    );
+    ensure!(types.contains(&fact.datum_type), "expected {what} of type {types:?}, got {:?}", fact.datum_type);
     Ok(())
 }
 

@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+mod attention;
 mod attributes;
 mod cast;
 mod kernel;
@@ -36,6 +37,7 @@ pub use support::{UnsupportedNode, operator_counts, unsupported};
 ///
 /// Operators of `ai.onnx.ml`: `Imputer`, `OneHotEncoder`, `Scaler`, `TreeEnsembleClassifier`. Of `ai.onnx`: `Cast`.
 pub fn register(onnx: &mut tract_onnx::Onnx) {
+    attention::register(onnx);
     let register = &mut onnx.op_register;
     register.insert("Cast", cast::cast);
     register.insert("Imputer", ml::imputer::imputer);

@@ -170,7 +170,8 @@ pub(crate) fn compute(mut node: NodeProto, inputs: &[Option<Tensor>]) -> TractRe
     let names: Vec<String> = (0..inputs.len()).map(|ix| format!("x{ix}")).collect();
     let given: Vec<(&str, &Tensor)> =
         names.iter().zip(inputs).filter_map(|(name, input)| Some((name.as_str(), input.as_ref()?))).collect();
-    node.input = names.iter().zip(inputs).map(|(n, x)| if x.is_some() { n.clone() } else { String::new() }).collect();
+    node.input =
+        names.iter().zip(inputs).map(|(n, x)| if x.is_some() { n.clone() } else { String::new() }).collect();
     let outputs: Vec<&str> = node.output.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
     let tensors: Vec<&Tensor> = given.iter().map(|(_, tensor)| *tensor).collect();
     let planned = run_model_on(model_of(vec![node.clone()], &given, false, &outputs), &tensors)?;
