@@ -24,6 +24,7 @@ mod attention;
 mod attributes;
 mod cast;
 mod kernel;
+mod math;
 mod ml;
 mod prepare;
 mod support;
@@ -38,6 +39,7 @@ pub use support::{UnsupportedNode, operator_counts, unsupported};
 /// Operators of `ai.onnx.ml`: `Imputer`, `OneHotEncoder`, `Scaler`, `TreeEnsembleClassifier`. Of `ai.onnx`: `Cast`.
 pub fn register(onnx: &mut tract_onnx::Onnx) {
     attention::register(onnx);
+    math::register(onnx);
     let register = &mut onnx.op_register;
     register.insert("Cast", cast::cast);
     register.insert("Imputer", ml::imputer::imputer);
