@@ -20,13 +20,13 @@ pub(super) fn upstream(ctx: &ParsingContext, node: &NodeProto) -> Built {
 pub(super) fn upstream_if(
     ctx: &ParsingContext,
     node: &NodeProto,
-    suits: fn(&[TypedFact]) -> bool,
+    suits: impl Fn(&[TypedFact]) -> bool + Send + Sync + 'static,
     own: impl Kernel,
 ) -> Built {
     let (upstream, outer) = upstream(ctx, node)?;
     ensure!(outer.is_empty(), "expected {} to read nothing but its inputs", node.op_type);
     let (own, _) = kernel::wire(ctx, node, own)?;
-    Ok((Box::new(Choice { upstream, own, suits: Suits(suits) }), vec![]))
+    Ok((Box::new(Choice { upstream, own, suits: Suits(Arc::new(suits)) }), vec![]))
 }
 
 #[derive(Clone, Debug)]
@@ -37,7 +37,9 @@ struct Choice {
 }
 
 #[derive(Clone)]
-struct Suits(fn(&[TypedFact]) -> bool);
+struct Suits(Arc<Test>);
+
+type Test = dyn Fn(&[TypedFact]) -> bool + Send + Sync;
 
 impl std::fmt::Debug for Suits {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -84,9 +86,13 @@ impl InferenceOp for Choice {
     ) -> TractResult<(TVec<InferenceFact>, TVec<InferenceFact>, TVec<InferenceFact>)> {
         let typed: Option<Vec<_>> = inputs.iter().map(|fact| TypedFact::try_from(*fact).ok()).collect();
         match typed {
-            Some(facts) if (self.suits.0)(&facts) => self.upstream.infer_facts(inputs, outputs, observed),
-            // The kernel waits for types, too.
-            _ => self.own.infer_facts(inputs, outputs, observed),
+            Some(facts) if !(self.suits.0)(&facts) => self.own.infer_facts(inputs, outputs, observed),
+            Some(_) => self.upstream.infer_facts(inputs, outputs, observed),
+            // The kernel would wait for the types; tract may find them, or object too early.
+            None => match self.upstream.infer_facts(inputs.clone(), outputs.clone(), observed.clone()) {
+                Ok(facts) => Ok(facts),
+                Err(_) => self.own.infer_facts(inputs, outputs, observed),
+            },
         }
     }
 

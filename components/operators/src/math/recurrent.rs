@@ -309,8 +309,8 @@ where
         let gate = |which: usize, i: usize| gates[which * hidden + i] + own[which * hidden + i];
         match self.of.cell {
             Cell::Rnn => {
-                for i in 0..hidden {
-                    state[i] = self.activate(0, gate(0, i));
+                for (i, state) in state.iter_mut().enumerate() {
+                    *state = self.activate(0, gate(0, i));
                 }
             }
             Cell::Gru => {
@@ -497,7 +497,7 @@ mod tests {
         let peepholes = Some(tensor2(&[[1f32, 2.0, 0.0]]));
         inputs.extend([None, None, None, Some(tensor3(&[[[0.25f32]]])), peepholes]);
         // The cell becomes 0.25 * 0.25 + 0.75 * 4.
-        let [all, last] = states(&[18.757_812_5], 18.757_812_5);
+        let [all, last] = states(&[18.757_813], 18.757_813);
         expect(node, &inputs, &[all, last, tensor3(&[[[3.0625f32]]])]);
     }
 
