@@ -21,11 +21,13 @@
 //! ```
 
 mod array;
+mod attention;
 mod attributes;
 mod cast;
 mod flatten;
 mod interpreter;
 mod kernel;
+mod math;
 mod ml;
 mod nn;
 mod prepare;
@@ -46,6 +48,8 @@ pub fn register(onnx: &mut tract_onnx::Onnx) {
     onnx.op_register.insert("Flatten", flatten::flatten);
     onnx.op_register.insert("Loop", interpreter::looped);
     array::register(onnx);
+    attention::register(onnx);
+    math::register(onnx);
     ml::register(onnx);
     nn::register(onnx);
     text::register(onnx);

@@ -1,0 +1,25 @@
+//! Operators of `ai.onnx` that tract has, but for some attributes, types or values computes wrongly or not at all.
+
+mod activation;
+mod bit_shift;
+mod choice;
+mod log_softmax;
+mod one_hot;
+mod quantize;
+mod recurrent;
+mod space_to_depth;
+
+pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
+    let register = &mut onnx.op_register;
+    register.insert("BitShift", bit_shift::bit_shift);
+    register.insert("Celu", activation::celu);
+    register.insert("DequantizeLinear", quantize::dequantize_linear);
+    register.insert("LogSoftmax", log_softmax::log_softmax);
+    register.insert("OneHot", one_hot::one_hot);
+    register.insert("QuantizeLinear", quantize::quantize_linear);
+    register.insert("SpaceToDepth", space_to_depth::space_to_depth);
+    register.insert("Swish", activation::swish);
+    for name in ["GRU", "LSTM", "RNN"] {
+        register.insert(name, recurrent::recurrent);
+    }
+}
