@@ -37,10 +37,7 @@ impl Re2 {
                 .syntax(syntax::Config::new().utf8(false))
                 .configure(thompson::Config::new().utf8(false).nfa_size_limit(Some(MAX_COMPILED_BYTES)))
                 .build(&translate(pattern)?)
-                .map_err(|error| match std::error::Error::source(&error) {
-                    Some(source) => format_err!("{source}"),
-                    None => format_err!("{error}"),
-                })?;
+                .map_err(|error| format_err!("{}", reason(&error)))?;
             let engine = |kind, nfa: NFA| -> TractResult<PikeVM> {
                 let config = PikeVM::config().match_kind(kind);
                 Ok(PikeVM::builder().configure(config).build_from_nfa(nfa)?)
@@ -50,7 +47,10 @@ impl Re2 {
                 longest: engine(MatchKind::All, nfa)?,
             })
         };
-        compile().with_context(|| format!("expected a regular expression of RE2's syntax, got {pattern:?}"))
+        compile().with_context(|| {
+            let start: String = pattern.chars().take(60).collect();
+            format!("expected a regular expression of RE2's syntax, got {start:?}")
+        })
     }
 
     pub(crate) fn scratch(&self) -> Scratch {
@@ -69,6 +69,12 @@ impl Re2 {
         let (start, _) = search(&self.leftmost, &mut scratch.leftmost, &rest)?;
         search(&self.longest, &mut scratch.longest, &rest.range(start..).anchored(Anchored::Yes))
     }
+}
+
+/// The reason alone, which comes last where the error shows the pattern.
+fn reason(error: &dyn std::error::Error) -> String {
+    let text = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    text.lines().last().unwrap_or_default().trim_start_matches("error: ").into()
 }
 
 fn search(vm: &PikeVM, cache: &mut pikevm::Cache, input: &Input<'_>) -> Option<(usize, usize)> {
@@ -327,5 +333,7 @@ mod tests {
         refuse(r"\C", "not supported");
         refuse(r"\h", "unrecognized escape");
         refuse(r"((\pL{100}){100}){10}", "exceeded limit");
+        refuse(r"(?:(?:(?:a?){1000}){1000}){1000}", "exceeded limit");
+        refuse(&["(".repeat(10_000), ")".repeat(10_000)].concat(), "nest");
     }
 }

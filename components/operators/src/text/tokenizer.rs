@@ -2,11 +2,12 @@
 //!
 //! Source: <https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.Tokenizer>.
 //! Input strings `[C]` or `[N, C]`; output strings with one more axis of the most tokens of a string, short rows filled up
-//! with `pad_value`. Tokens are the characters, where `separators` is one empty string; else what lies between
-//! `separators`, applied one after the other; else the matches of `tokenexp`. Separators and `tokenexp` are regular
-//! expressions, see [`super::re2`], of which the longest match counts. Tokens of less than `mincharnum` characters are
-//! dropped. With `mark` a row begins with U+0002 and ends, before the padding, with U+0003; without any token there are
-//! no marks. Errors: neither separators nor `tokenexp`, an expression that is not valid, another shape.
+//! with `pad_value`. Tokens are the characters, line ends too, where `separators` is one empty string or `tokenexp` alone
+//! is a dot; else what lies between `separators`, applied one after the other; else the matches of `tokenexp`. Both are
+//! regular expressions, see [`super::re2`], of which the longest match counts; an empty match does not. Tokens of less
+//! than `mincharnum` characters are dropped. With `mark` a row begins with U+0002 and ends, before the padding, with
+//! U+0003; without any token there are no marks. Errors: neither separators nor `tokenexp`, an expression that is not
+//! valid, another shape.
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
@@ -20,14 +21,10 @@ pub(crate) fn tokenizer(ctx: &ParsingContext, node: &NodeProto) -> Built {
     let separators = attributes::strings(node, "separators")?;
     let expression = node.get_attr_opt::<&str>("tokenexp")?.filter(|expression| !expression.is_empty());
     let min_chars = node.get_attr_opt::<i64>("mincharnum")?.unwrap_or(1);
+    let characters = if separators.is_empty() { expression == Some(".") } else { separators == [""] };
     let tokens = match (&separators[..], expression) {
-        ([only], _) if only.is_empty() => {
-            ensure!(
-                min_chars == 1,
-                "expected a mincharnum of 1 for tokens of one character, got {min_chars}"
-            );
-            Tokens::Characters
-        }
+        _ if characters && min_chars == 1 => Tokens::Characters,
+        _ if characters => bail!("expected a mincharnum of 1 for tokens of one character, got {min_chars}"),
         ([], None) => bail!("expected separators or tokenexp, both are absent or empty"),
         ([], Some(expression)) => Tokens::Matching(Re2::new(expression)?),
         (separators, _) => {
@@ -182,6 +179,8 @@ mod tests {
         let marked: &[&[&str]] = &[&["\u{2}", "a", "b", "\u{3}"], &["\u{2}", "é", "\u{3}", "#"]];
         check(vec![strings("separators", &[""]), int("mark", 1)], &["ab", "é"], marked);
         check(vec![strings("separators", &[""]), int("mark", 1)], &["", ""], &[&[], &[]]);
+        check(vec![string("tokenexp", ".")], &["a\nb"], &[&["a", "\n", "b"]]);
+        check(vec![string("tokenexp", "(.)")], &["a\nb"], &[&["a", "b"]]);
     }
 
     #[test]
