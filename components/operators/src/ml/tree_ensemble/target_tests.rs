@@ -6,7 +6,8 @@ use tract_onnx::pb::{AttributeProto, TensorProto};
 use super::*;
 use crate::testing::{doubles, expect, floats, int, ints, node, refuse, string, strings};
 
-/// Two trees that compare feature 0 with 1.5. `weights` are (tree, node, target, weight), node 1 being where it holds.
+/// Two trees that compare feature 0 with 1.5. `weights` are (tree, node, target, weight), node 1 being where
+/// it holds.
 fn regressor(targets: i64, weights: &[(i64, i64, i64, f32)], more: Vec<AttributeProto>) -> NodeProto {
     let mut attributes = vec![
         int("n_targets", targets),
