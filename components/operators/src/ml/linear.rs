@@ -1,13 +1,14 @@
-//! `ai.onnx.ml.LinearClassifier` and `LinearRegressor`: `x * coefficients + intercepts`, upstream's without its defects
-//! with labels of two classes, strings and missing intercepts.
+//! `ai.onnx.ml.LinearClassifier` and `LinearRegressor`: `x * coefficients + intercepts`, upstream's without
+//! its defects with labels of two classes, strings and missing intercepts.
 //!
 //! Sources: <https://onnx.ai/onnx/operators/onnx_aionnxml_LinearClassifier.html>,
-//! <https://onnx.ai/onnx/operators/onnx_aionnxml_LinearRegressor.html>; where the pages are silent, onnxruntime's kernel.
-//! Input `[N, C]` or `[C]` of float, double, int64 or int32, computed as float. Outputs of the classifier: labels `[N]`
-//! (int64 or string) and scores `[N, K]` (float), K being the number of labels; of the regressor `[N, targets]` (float).
-//! The coefficients are `[K, C]` or `[targets, C]`. Two classes may have one row of them: that of the second class, which
-//! is the label where its score is positive; the first class then has the score `1 - score`. The attribute `multi_class`
-//! changes nothing. Errors: coefficients or intercepts that fit neither the labels nor the input.
+//! <https://onnx.ai/onnx/operators/onnx_aionnxml_LinearRegressor.html>; where the pages are silent,
+//! onnxruntime's kernel. Input `[N, C]` or `[C]` of float, double, int64 or int32, computed as float. Outputs
+//! of the classifier: labels `[N]` (int64 or string) and scores `[N, K]` (float), K being the number of
+//! labels; of the regressor `[N, targets]` (float). The coefficients are `[K, C]` or `[targets, C]`. Two
+//! classes may have one row of them: that of the second class, which is the label where its score is
+//! positive; the first class then has the score `1 - score`. The attribute `multi_class` changes nothing.
+//! Errors: coefficients or intercepts that fit neither the labels nor the input.
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;

@@ -1,6 +1,7 @@
 //! What the models of `ai.onnx.ml` share: rows of numbers in, transformed scores and labels out.
 //!
-//! The formulas and their float arithmetic are onnxruntime's (`ml_common.h`), so that both give the same digits.
+//! The formulas and their float arithmetic are onnxruntime's (`ml_common.h`), so that both give the same
+//! digits.
 
 use std::ops::{AddAssign, Div};
 
@@ -45,14 +46,16 @@ pub(super) fn rows<D: Clone + std::fmt::Debug + From<usize>>(shape: &[D]) -> Tra
     }
 }
 
-/// Checks that the input has as many columns as the model; a symbolic number of columns is left for the run to check.
+/// Checks that the input has as many columns as the model; a symbolic number of columns is left for the run
+/// to check.
 pub(super) fn check_columns(columns: &TDim, expected: usize) -> TractResult<()> {
     let fits = columns.to_usize().map_or(true, |columns| columns == expected);
     ensure!(fits, "expected an input of {expected} columns, got {columns}");
     Ok(())
 }
 
-/// The sum of `f` over the elements of two rows: eight sums at a time, which the compiler may compute at once.
+/// The sum of `f` over the elements of two rows: eight sums at a time, which the compiler may compute at
+/// once.
 pub(super) fn sum_over(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     let mut sums = [0f32; 8];
     let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
@@ -125,8 +128,9 @@ impl Transform {
         }
     }
 
-    /// The scores of two classes, of which only the second has one. It is a probability or a margin; onnxruntime applies
-    /// none of the softmaxes to it. For `PROBIT` it leaves one of the scores undefined; here both are transformed.
+    /// The scores of two classes, of which only the second has one. It is a probability or a margin;
+    /// onnxruntime applies none of the softmaxes to it. For `PROBIT` it leaves one of the scores undefined;
+    /// here both are transformed.
     pub(super) fn pair<T: Number>(self, score: T, probability: bool) -> [T; 2] {
         let value: f64 = score.into();
         let other = if probability { 1.0 - value } else { -value };
@@ -160,7 +164,8 @@ fn softmax<T: Number>(row: &mut [T], skip_zero: bool) {
     row.iter_mut().for_each(|score| *score = T::of((score.narrow() / sum).into()));
 }
 
-/// The normal quantile, by Winitzki's approximation of the inverse error function with the digits of onnxruntime.
+/// The normal quantile, by Winitzki's approximation of the inverse error function with the digits of
+/// onnxruntime.
 #[allow(clippy::approx_constant, reason = "onnxruntime's five digits of pi, for the same scores")]
 fn probit(x: f32) -> f32 {
     let x = 2.0 * x - 1.0;

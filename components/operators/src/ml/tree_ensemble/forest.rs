@@ -1,8 +1,8 @@
 //! The trees, laid out for walking.
 //!
-//! All nodes are in one array, each tree in pre-order from its root, so that a walk mostly goes forward and a fresh
-//! sandbox touches few pages. A node of float trees is 16 bytes. [`Forest::new`] proves that every walk ends: children
-//! exist, and no node is its own descendant.
+//! All nodes are in one array, each tree in pre-order from its root, so that a walk mostly goes forward and a
+//! fresh sandbox touches few pages. A node of float trees is 16 bytes. [`Forest::new`] proves that every walk
+//! ends: children exist, and no node is its own descendant.
 
 use tract_onnx::tract_hir::internal::*;
 
@@ -85,8 +85,8 @@ pub(super) struct Forest<T> {
 }
 
 impl Forest<f64> {
-    /// Lays out the trees rooted at `roots`. `weights[i]` are column and weight of the leaf `specs[i]`, columns counting
-    /// up to `columns`.
+    /// Lays out the trees rooted at `roots`. `weights[i]` are column and weight of the leaf `specs[i]`,
+    /// columns counting up to `columns`.
     ///
     /// # Errors
     /// A child that is no node, a node that is its own descendant, a feature id of 2^24 or more.
@@ -216,7 +216,8 @@ struct Layout<'a> {
 }
 
 impl Layout<'_> {
-    /// Places `root` and what hangs on it. Iterative: a tree as deep as it has nodes must not overflow the stack.
+    /// Places `root` and what hangs on it. Iterative: a tree as deep as it has nodes must not overflow the
+    /// stack.
     fn tree(&mut self, root: usize) -> TractResult<u32> {
         let mut path = vec![(root, 0)];
         let place = self.place(root)?;

@@ -1,15 +1,17 @@
-//! `ai.onnx.ml.TreeEnsembleClassifier`, `TreeEnsembleRegressor` and `TreeEnsemble`: scores from decision trees.
+//! `ai.onnx.ml.TreeEnsembleClassifier`, `TreeEnsembleRegressor` and `TreeEnsemble`: scores from decision
+//! trees.
 //!
 //! Sources: <https://onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsembleClassifier.html>,
 //! <https://onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsembleRegressor.html>,
-//! <https://onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsemble.html>; where the pages are silent, onnxruntime's kernel.
-//! Input `[N, C]` or `[C]`, of float, double, int64 or int32; of `TreeEnsemble`, of float16, float or double. Outputs of
-//! the classifier: labels `[N]` (int64 or string) and scores `[N, K]` (float), K being the number of labels; of the
-//! others: scores `[N, n_targets]`, float for the regressor and of the input's type for `TreeEnsemble`. Doubles, and
-//! trees given by tensors of doubles, are evaluated in double; everything else in float, tree by tree.
+//! <https://onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsemble.html>; where the pages are silent,
+//! onnxruntime's kernel. Input `[N, C]` or `[C]`, of float, double, int64 or int32; of `TreeEnsemble`, of
+//! float16, float or double. Outputs of the classifier: labels `[N]` (int64 or string) and scores `[N, K]`
+//! (float), K being the number of labels; of the others: scores `[N, n_targets]`, float for the regressor and
+//! of the input's type for `TreeEnsemble`. Doubles, and trees given by tensors of doubles, are evaluated in
+//! double; everything else in float, tree by tree.
 //!
-//! Steps: `parse` and `version_5` read and check the attributes, `forest` lays the trees out and walks them, `scoring`
-//! turns a row's sums into scores and a label. This file is the operators around them.
+//! Steps: `parse` and `version_5` read and check the attributes, `forest` lays the trees out and walks them,
+//! `scoring` turns a row's sums into scores and a label. This file is the operators around them.
 
 mod forest;
 mod parse;
@@ -32,7 +34,8 @@ use super::scores::{self, NUMBERS, Number};
 use crate::attributes::IntsOrStrings;
 use crate::kernel::{self, Built, Kernel, Lengths, elements};
 
-/// Rows summed at a time: enough to keep a tree in cache over many rows, few enough to keep the rows there, too.
+/// Rows summed at a time: enough to keep a tree in cache over many rows, few enough to keep the rows there,
+/// too.
 const BLOCK: usize = 64;
 
 pub(crate) fn tree_ensemble_classifier(ctx: &ParsingContext, node: &NodeProto) -> Built {
@@ -79,7 +82,8 @@ impl Kernel for Ensemble {
         let width = match &self.trees {
             Trees::Float(forest, wide) => {
                 if x.datum_type == f64::datum_type() {
-                    // Now rather than in the run: what is there when the model is loaded need not be made again.
+                    // Now rather than in the run: what is there when the model is loaded need not be made
+                    // again.
                     wide.get_or_init(|| forest.to());
                 }
                 forest.check_columns(&columns)?

@@ -100,8 +100,8 @@ impl<'a> Parts<'a> {
         Ok(Ensemble { trees: Trees::new(forest, self.double), scoring, labels, keeps_type: false })
     }
 
-    /// Column and weight of every leaf, in the order of the attributes. Weights of inner nodes are left out, as in
-    /// onnxruntime: old exporters wrote them.
+    /// Column and weight of every leaf, in the order of the attributes. Weights of inner nodes are left out,
+    /// as in onnxruntime: old exporters wrote them.
     fn leaf_weights(&self, columns: usize) -> TractResult<Vec<Vec<(u32, f64)>>> {
         let list = |what: &str| -> TractResult<Vec<i64>> {
             let name = format!("{}_{what}", self.prefix);

@@ -1,9 +1,9 @@
 //! A row's sums to its scores and its label.
 //!
-//! As onnxruntime has it (`tree_ensemble_aggregator.h`), with four differences, because there the kernel contradicts the
-//! ONNX page: base values for both of two classes go to their own class; two scored classes are decided by the greater
-//! score; a single score column gives a score for the other class whatever its class id is; and a base value counts for
-//! a target that no leaf contributes to, too.
+//! As onnxruntime has it (`tree_ensemble_aggregator.h`), with four differences, because there the kernel
+//! contradicts the ONNX page: base values for both of two classes go to their own class; two scored classes
+//! are decided by the greater score; a single score column gives a score for the other class whatever its
+//! class id is; and a base value counts for a target that no leaf contributes to, too.
 
 use crate::ml::scores::{Number, Transform, first_greatest};
 
@@ -48,8 +48,8 @@ impl Aggregate {
 pub(super) enum Layout {
     /// A score for each column of sums.
     PerColumn,
-    /// Two classes, one sum: that of the second class. `positive` says that no weight is negative, which makes the sum
-    /// a probability rather than a margin.
+    /// Two classes, one sum: that of the second class. `positive` says that no weight is negative, which
+    /// makes the sum a probability rather than a margin.
     Binary { positive: bool },
 }
 

@@ -6,7 +6,8 @@ use tract_onnx::pb::{AttributeProto, TensorProto};
 use super::*;
 use crate::testing::{doubles, expect, floats, int, ints, node, refuse, string, strings};
 
-/// Two trees that compare feature 0 with 1.5. `weights` are (tree, node, target, weight), node 1 being where it holds.
+/// Two trees that compare feature 0 with 1.5. `weights` are (tree, node, target, weight), node 1 being where
+/// it holds.
 fn regressor(targets: i64, weights: &[(i64, i64, i64, f32)], more: Vec<AttributeProto>) -> NodeProto {
     let mut attributes = vec![
         int("n_targets", targets),
@@ -98,7 +99,7 @@ fn doubles_are_compared_and_summed_as_doubles() {
 fn a_tensor_shorter_than_its_shape_is_refused() {
     let mut short = doubles("target_weights_as_tensor", &[]);
     if let Some(tensor) = &mut short.t {
-        (tensor.dims, tensor.raw_data) = (vec![4], vec![0; 31].into());
+        (tensor.dims, tensor.raw_data) = (vec![4], vec![0; 31]);
     }
     let node = regressor(1, &ONE, vec![floats("target_weights", &[]), short]);
     refuse(node, tensor2(&[[1f32]]), "attribute target_weights_as_tensor");
@@ -126,7 +127,7 @@ fn tensor(name: &str, tensor: &Tensor) -> AttributeProto {
     let t = TensorProto {
         dims: tensor.shape().iter().map(|len| *len as i64).collect(),
         data_type: data_type as i32,
-        raw_data: tensor.as_bytes().to_vec().into(),
+        raw_data: tensor.as_bytes().to_vec(),
         ..TensorProto::default()
     };
     AttributeProto { t: Some(t), ..doubles(name, &[]) }
@@ -134,9 +135,7 @@ fn tensor(name: &str, tensor: &Tensor) -> AttributeProto {
 
 /// `x <= 1.5` gives leaf 0; else `x` among `members`, or missing, leaf 1; else leaf 2.
 fn ensemble(datum_type: DatumType, targets: i64, members: &[f64], more: Vec<AttributeProto>) -> NodeProto {
-    let typed = |name: &str, values: &[f64]| {
-        tensor(name, &tensor1(values).cast_to_dt(datum_type).unwrap().into_owned())
-    };
+    let typed = |name: &str, values: &[f64]| tensor(name, &tensor1(values).cast_to_dt(datum_type).unwrap());
     let mut attributes = vec![
         int("n_targets", targets),
         ints("tree_roots", &[0]),

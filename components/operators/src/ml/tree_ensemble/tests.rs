@@ -140,6 +140,14 @@ fn two_columns_are_decided_by_the_greater() {
 }
 
 #[test]
+fn one_base_value_of_two_columns_is_that_of_the_first() {
+    let weights = [(1, 0, 0.7), (1, 1, 0.3), (2, 0, 0.2), (2, 1, 0.8)];
+    let node = stump("BRANCH_LEQ", &[4, 5], &weights, vec![floats("base_values", &[0.5])]);
+    let expect = tensor2(&[[1.2f32, 0.3], [0.7, 0.8]]);
+    check(node, tensor2(&[[1f32], [2.0]]), tensor1(&[4i64, 5]), expect);
+}
+
+#[test]
 fn many_classes_sum_apart_with_a_base_value_each() {
     let more = vec![floats("base_values", &[0.5, 0.0, -4.0])];
     let expect = tensor2(&[[2.5f32, 1.0, -4.0], [0.5, -1.0, -1.0]]);

@@ -140,8 +140,8 @@ fn sets(members: &[f64], expected: usize) -> TractResult<Vec<Vec<f64>>> {
     Ok(sets)
 }
 
-/// Writes a test of membership as nodes that search the sorted `set`, the first of them at `at`. A missing value is
-/// decided there.
+/// Writes a test of membership as nodes that search the sorted `set`, the first of them at `at`. A missing
+/// value is decided there.
 fn search(specs: &mut Vec<NodeSpec>, at: usize, test: NodeSpec, set: &[f64]) {
     let middle = set.len() / 2;
     let threshold = set.get(middle).copied().unwrap_or(f64::NAN);
