@@ -26,7 +26,7 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });
-        Progress { bar, ..Progress::silent() }
+        Progress::new(bar, 0)
     }
 
     /// Shows how many of `total` are done.
@@ -38,12 +38,16 @@ impl Progress {
             }
             bar
         });
-        Progress { bar, total, ..Progress::silent() }
+        Progress::new(bar, total)
     }
 
     /// Shows nothing.
     pub fn silent() -> Progress {
-        Progress { bar: Some(ProgressBar::hidden()), done: AtomicU64::new(0), total: 0 }
+        Progress::new(Some(ProgressBar::hidden()), 0)
+    }
+
+    fn new(bar: Option<ProgressBar>, total: u64) -> Progress {
+        Progress { bar, done: AtomicU64::new(0), total }
     }
 
     /// Begins the next step.
