@@ -30,6 +30,7 @@ mod prepare;
 mod support;
 #[cfg(test)]
 mod testing;
+mod upstream;
 
 pub use prepare::prepare;
 pub use support::{UnsupportedNode, operator_counts, unsupported};
