@@ -10,6 +10,7 @@ pub(crate) mod pick;
 mod reverse_sequence;
 mod space_to_depth;
 mod tensor_scatter;
+mod tile;
 mod unique;
 
 pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
@@ -23,5 +24,6 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     register.insert("ReverseSequence", reverse_sequence::reverse_sequence);
     register.insert("SpaceToDepth", space_to_depth::space_to_depth);
     register.insert("TensorScatter", tensor_scatter::tensor_scatter);
+    register.insert("Tile", tile::tile);
     register.insert("Unique", unique::unique);
 }
