@@ -264,7 +264,7 @@ impl InferenceOp for KernelOp {
 }
 
 /// The fact once type and shape are known; `TDim` counts as int64.
-fn typed(fact: &InferenceFact) -> Option<TypedFact> {
+pub(crate) fn typed(fact: &InferenceFact) -> Option<TypedFact> {
     let mut typed = TypedFact::try_from(fact).ok()?;
     if typed.datum_type.is_tdim() {
         typed.datum_type = i64::datum_type();

@@ -35,6 +35,7 @@ mod support;
 #[cfg(test)]
 mod testing;
 mod text;
+mod upstream;
 
 pub use interpreter::Interpreter;
 pub use prepare::{ExternalFile, entry_names, prepare};

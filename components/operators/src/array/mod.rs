@@ -2,20 +2,28 @@
 
 mod bit_cast;
 mod center_crop_pad;
+mod compress;
 mod cum_prod;
 mod det;
+mod pad;
 pub(crate) mod pick;
 mod reverse_sequence;
+mod space_to_depth;
 mod tensor_scatter;
+mod tile;
 mod unique;
 
 pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     let register = &mut onnx.op_register;
     register.insert("BitCast", bit_cast::bit_cast);
     register.insert("CenterCropPad", center_crop_pad::center_crop_pad);
+    register.insert("Compress", compress::compress);
     register.insert("CumProd", cum_prod::cum_prod);
     register.insert("Det", det::det);
+    register.insert("Pad", pad::pad);
     register.insert("ReverseSequence", reverse_sequence::reverse_sequence);
+    register.insert("SpaceToDepth", space_to_depth::space_to_depth);
     register.insert("TensorScatter", tensor_scatter::tensor_scatter);
+    register.insert("Tile", tile::tile);
     register.insert("Unique", unique::unique);
 }

@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn each_sample_is_written_where_it_says() {
         let expected = tensor3(&[[[1f32, 1.], [7., 7.], [8., 8.]], [[9., 9.], [0., 0.], [6., 6.]]]);
-        expect(scatter("linear"), &inputs(&[1, 0]), &[expected.clone()]);
+        expect(scatter("linear"), &inputs(&[1, 0]), std::slice::from_ref(&expected));
         let [cache, update, _] = inputs(&[]);
         let at_first = tensor3(&[[[7f32, 7.], [8., 8.], [3., 3.]], [[9., 9.], [0., 0.], [6., 6.]]]);
         expect(scatter("linear"), &[cache, update], &[at_first]);

@@ -1,6 +1,7 @@
-//! `ai.onnx.LpPool`: the p-norm of each window.
+//! `ai.onnx.LpPool` and `ai.onnx.GlobalLpPool`: the p-norm of each window, or of each whole image.
 //!
-//! Source: <https://onnx.ai/onnx/operators/onnx__LpPool.html>.
+//! Source: <https://onnx.ai/onnx/operators/onnx__LpPool.html>,
+//! <https://onnx.ai/onnx/operators/onnx__GlobalLpPool.html>; upstream's of the latter is divided by the image's size.
 //! Input `[N, C, D1, ..]` of a float type, output `[N, C, O1, ..]` of the same type; padding counts as zeros. With
 //! `ceil_mode` a last window is added that begins within the input, as onnxruntime has it.
 //! Errors: a kernel of another rank or larger than the padded input, p less than 1.
@@ -15,13 +16,32 @@ use crate::array::pick::{advance, filled};
 use crate::kernel::{self, Built, Kernel, Lengths, elements, tensor_of};
 
 pub(crate) fn lp_pool(ctx: &ParsingContext, node: &NodeProto) -> Built {
+    super::wire_real(ctx, node, LpPool { p: read_p(node)?, window: Window::read(node)? })
+}
+
+pub(crate) fn global_lp_pool(ctx: &ParsingContext, node: &NodeProto) -> Built {
+    super::wire_real(ctx, node, GlobalLpPool { p: read_p(node)? })
+}
+
+fn read_p(node: &NodeProto) -> TractResult<f64> {
     // The first version has p as a float.
     let p = match node.get_attr_opt::<i64>("p") {
         Ok(p) => p.unwrap_or(2) as f64,
         Err(_) => f64::from(node.get_attr::<f32>("p")?),
     };
     ensure!(p >= 1.0, "expected p of 1 or more, got {p}");
-    super::wire_real(ctx, node, LpPool { p, window: Window::read(node)? })
+    Ok(p)
+}
+
+fn norm<T: Real>(p: f64, values: impl Iterator<Item = T>) -> T {
+    if p == 1.0 {
+        values.fold(T::zero(), |sum, x| sum + x.abs())
+    } else if p == 2.0 {
+        values.fold(T::zero(), |sum, x| sum + x * x).sqrt()
+    } else {
+        let p = T::of(p);
+        values.fold(T::zero(), |sum, x| sum + x.abs().powf(p)).powf(p.recip())
+    }
 }
 
 #[derive(Debug)]
@@ -53,12 +73,6 @@ impl LpPool {
         if y.is_empty() || size == 0 {
             return tensor_of(&shape, y);
         }
-        let p = T::of(self.p);
-        let norm = |values: &mut dyn Iterator<Item = T>| match self.p {
-            1.0 => values.fold(T::zero(), |sum, x| sum + x.abs()),
-            2.0 => values.fold(T::zero(), |sum, x| sum + x * x).sqrt(),
-            _ => values.fold(T::zero(), |sum, x| sum + x.abs().powf(p)).powf(p.recip()),
-        };
         let mut at = vec![0; windows.len()];
         for window in 0..count {
             let mut places = vec![0];
@@ -70,7 +84,7 @@ impl LpPool {
                     .collect();
             }
             for (x, y) in x.chunks_exact(size).zip(y.chunks_exact_mut(count)) {
-                y[window] = norm(&mut places.iter().map(|place| x[*place]));
+                y[window] = norm(self.p, places.iter().map(|place| x[*place]));
             }
             advance(&mut at, windows);
         }
@@ -86,6 +100,38 @@ impl Kernel for LpPool {
         for (ix, axis) in self.axes(shape.len())?.iter().enumerate() {
             shape[ix + 2] = axis.windows(&shape[ix + 2])?.unwrap_or_else(|| lengths.unknown(0, ix + 2));
         }
+        Ok(tvec!(x.datum_type.fact(shape)))
+    }
+
+    fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>> {
+        let [x] = kernel::required(&inputs)?;
+        Ok(tvec!(dispatch_real!(Self::pool(x.datum_type())(self, x))?))
+    }
+}
+
+#[derive(Debug)]
+struct GlobalLpPool {
+    p: f64,
+}
+
+impl GlobalLpPool {
+    fn pool<T: Real>(&self, x: &Tensor) -> TractResult<Tensor> {
+        ensure!(x.rank() >= 2, "expected an input [N, C, ..], got shape {:?}", x.shape());
+        let mut shape = x.shape().to_vec();
+        shape[2..].fill(1);
+        let mut y = filled(&shape, T::zero())?;
+        let planes = elements::<T>(x)?.chunks_exact((x.len() / y.len().max(1)).max(1));
+        y.iter_mut().zip(planes).for_each(|(y, plane)| *y = norm(self.p, plane.iter().copied()));
+        tensor_of(&shape, y)
+    }
+}
+
+impl Kernel for GlobalLpPool {
+    fn facts(&self, inputs: &[Option<&TypedFact>], _: &Lengths) -> TractResult<TVec<TypedFact>> {
+        let [x] = kernel::required(inputs)?;
+        kernel::accept("the input", x, &FLOATS)?;
+        let mut shape = x.shape.to_tvec();
+        shape.iter_mut().skip(2).for_each(|len| *len = 1.to_dim());
         Ok(tvec!(x.datum_type.fact(shape)))
     }
 
@@ -122,6 +168,14 @@ mod tests {
         let x = || Some(tensor3(&[[[3f64, 4., 2.]]]));
         expect(pool(2, &[2], &[], 0), &[x()], &[tensor3(&[[[5f64]]])]);
         expect(pool(2, &[2], &[], 1), &[x()], &[tensor3(&[[[5f64, 2.]]])]);
+    }
+
+    #[test]
+    fn a_whole_image_has_one_norm() {
+        let x = || Some(tensor4(&[[[[3f32, -4.], [0., 0.]], [[1., 1.], [1., -1.]]]]));
+        let global = |p: i64| node("", "GlobalLpPool", vec![int("p", p)]);
+        expect(global(2), &[x()], &[tensor4(&[[[[5f32]], [[2.]]]])]);
+        expect(global(1), &[x()], &[tensor4(&[[[[7f32]], [[4.]]]])]);
     }
 
     #[test]

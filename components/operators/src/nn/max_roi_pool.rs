@@ -35,14 +35,14 @@ struct MaxRoiPool {
 
 impl MaxRoiPool {
     /// The pixels of each bin along one axis.
-    fn bins(&self, from: f64, to: f64, bins: usize, len: usize) -> Vec<std::ops::Range<usize>> {
-        let (from, to) = ((from * self.scale).round(), (to * self.scale).round());
-        let size = (to - from + 1.0).max(1.0) / bins as f64;
+    fn bins<T: Real>(&self, from: T, to: T, bins: usize, len: usize) -> Vec<std::ops::Range<usize>> {
+        let scale = T::of(self.scale);
+        let (from, to) = ((from * scale).round(), (to * scale).round());
+        let size = (to - from + T::one()).max(T::one()) / T::of(bins as f64);
         // A cast ends at 0 and at the greatest number.
-        let pixel = |at: f64| ((at + from) as usize).min(len);
-        (0..bins)
-            .map(|bin| pixel((bin as f64 * size).floor())..pixel(((bin + 1) as f64 * size).ceil()))
-            .collect()
+        let pixel = |at: T| ((at + from).to() as usize).min(len);
+        let edge = |bin: usize| T::of(bin as f64) * size;
+        (0..bins).map(|bin| pixel(edge(bin).floor())..pixel(edge(bin + 1).ceil())).collect()
     }
 
     fn pool<T: Real>(&self, x: &Tensor, regions: &Tensor) -> TractResult<Tensor> {
@@ -62,13 +62,9 @@ impl MaxRoiPool {
         }
         let regions = elements::<T>(regions)?.chunks_exact(5);
         for (region, y) in regions.zip(y.chunks_exact_mut(channels * rows * columns)) {
-            let region: Vec<f64> = region.iter().map(|value| value.to()).collect();
-            ensure!(
-                region[0] >= 0.0 && region[0] < batch as f64,
-                "expected images of 0..{batch}, got {}",
-                region[0]
-            );
-            let x = &x[region[0] as usize * channels * height * width..];
+            let image = region[0].to();
+            ensure!(image >= 0.0 && image < batch as f64, "expected images of 0..{batch}, got {image}");
+            let x = &x[image as usize * channels * height * width..];
             let down = self.bins(region[2], region[4], rows, height);
             let across = self.bins(region[1], region[3], columns, width);
             for (x, y) in x.chunks_exact(height * width).zip(y.chunks_exact_mut(rows * columns)) {

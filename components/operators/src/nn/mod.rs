@@ -8,26 +8,44 @@ use tract_onnx::tract_hir::tract_num_traits::Float;
 use crate::kernel::{self, Built, Kernel, Lengths};
 
 mod affine_grid;
+mod batch_norm;
+mod bernoulli;
 mod col2im;
+mod conv_transpose;
 mod deform_conv;
+mod dropout;
+mod grid_sample;
 mod loss;
 mod lp_pool;
 mod max_roi_pool;
 mod max_unpool;
+mod non_max_suppression;
+mod random;
+mod resize;
 mod roi_align;
+mod upsample;
 mod window;
 
 pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     let register = &mut onnx.op_register;
     register.insert("AffineGrid", affine_grid::affine_grid);
+    register.insert("BatchNormalization", batch_norm::batch_norm);
+    register.insert("Bernoulli", bernoulli::bernoulli);
     register.insert("Col2Im", col2im::col2im);
+    register.insert("ConvTranspose", conv_transpose::conv_transpose);
     register.insert("DeformConv", deform_conv::deform_conv);
+    register.insert("Dropout", dropout::dropout);
+    register.insert("GlobalLpPool", lp_pool::global_lp_pool);
+    register.insert("GridSample", grid_sample::grid_sample);
     register.insert("LpPool", lp_pool::lp_pool);
     register.insert("MaxRoiPool", max_roi_pool::max_roi_pool);
     register.insert("MaxUnpool", max_unpool::max_unpool);
     register.insert("NegativeLogLikelihoodLoss", loss::negative_log_likelihood_loss);
+    register.insert("NonMaxSuppression", non_max_suppression::non_max_suppression);
+    register.insert("Resize", resize::resize);
     register.insert("RoiAlign", roi_align::roi_align);
     register.insert("SoftmaxCrossEntropyLoss", loss::softmax_cross_entropy_loss);
+    register.insert("Upsample", upsample::upsample);
 }
 
 /// The types that ONNX calls floating-point and tract has.
