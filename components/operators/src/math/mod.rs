@@ -10,6 +10,7 @@ mod number;
 mod one_hot;
 mod quantize;
 mod recurrent;
+mod reduce;
 mod space_to_depth;
 
 pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
@@ -29,6 +30,9 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     register.insert("Swish", activation::swish);
     for name in elementwise::ON_DOUBLES {
         register.insert(name, elementwise::on_doubles);
+    }
+    for name in reduce::OPERATORS {
+        register.insert(name, reduce::reduce);
     }
     for name in ["GRU", "LSTM", "RNN"] {
         register.insert(name, recurrent::recurrent);

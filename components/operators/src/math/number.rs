@@ -6,6 +6,7 @@ use tract_onnx::tract_hir::internal::*;
 /// A number type of ONNX.
 pub(super) trait Number: Datum + Copy + PartialOrd + Zero + One + Bounded + AsPrimitive<f64> {
     fn plus(self, other: Self) -> Self;
+    fn minus(self, other: Self) -> Self;
     fn times(self, other: Self) -> Self;
     /// `None` for an integer through zero.
     fn over(self, other: Self) -> Option<Self>;
@@ -29,6 +30,9 @@ macro_rules! integers {
             fn plus(self, other: Self) -> Self {
                 self.wrapping_add(other)
             }
+            fn minus(self, other: Self) -> Self {
+                self.wrapping_sub(other)
+            }
             fn times(self, other: Self) -> Self {
                 self.wrapping_mul(other)
             }
@@ -47,6 +51,9 @@ macro_rules! floats {
         impl Number for $t {
             fn plus(self, other: Self) -> Self {
                 self + other
+            }
+            fn minus(self, other: Self) -> Self {
+                self - other
             }
             fn times(self, other: Self) -> Self {
                 self * other
