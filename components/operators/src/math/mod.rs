@@ -3,10 +3,14 @@
 mod activation;
 mod bit_shift;
 mod choice;
+mod elementwise;
+mod indices;
 mod log_softmax;
+mod number;
 mod one_hot;
 mod quantize;
 mod recurrent;
+mod reduce;
 mod space_to_depth;
 
 pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
@@ -14,11 +18,22 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     register.insert("BitShift", bit_shift::bit_shift);
     register.insert("Celu", activation::celu);
     register.insert("DequantizeLinear", quantize::dequantize_linear);
+    register.insert("Equal", elementwise::equal);
+    register.insert("Gather", indices::gather);
+    register.insert("GatherND", indices::gather_nd);
     register.insert("LogSoftmax", log_softmax::log_softmax);
     register.insert("OneHot", one_hot::one_hot);
     register.insert("QuantizeLinear", quantize::quantize_linear);
+    register.insert("ScatterElements", indices::scatter_elements);
+    register.insert("ScatterND", indices::scatter_nd);
     register.insert("SpaceToDepth", space_to_depth::space_to_depth);
     register.insert("Swish", activation::swish);
+    for name in elementwise::ON_DOUBLES {
+        register.insert(name, elementwise::on_doubles);
+    }
+    for name in reduce::OPERATORS {
+        register.insert(name, reduce::reduce);
+    }
     for name in ["GRU", "LSTM", "RNN"] {
         register.insert(name, recurrent::recurrent);
     }
