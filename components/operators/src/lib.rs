@@ -28,6 +28,7 @@ mod flatten;
 mod interpreter;
 mod kernel;
 mod math;
+mod microsoft;
 mod ml;
 mod nn;
 mod prepare;
@@ -51,6 +52,7 @@ pub fn register(onnx: &mut tract_onnx::Onnx) {
     array::register(onnx);
     attention::register(onnx);
     math::register(onnx);
+    microsoft::register(onnx);
     ml::register(onnx);
     nn::register(onnx);
     text::register(onnx);

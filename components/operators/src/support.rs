@@ -165,12 +165,14 @@ pub fn provider(domain: &str, name: &str) -> Option<Provider> {
 }
 
 /// The operators of `com.microsoft` that run.
-pub const MICROSOFT_OPERATORS: [&str; 10] = [
+pub const MICROSOFT_OPERATORS: [&str; 12] = [
     "BiasGelu",
+    "CDist",
     "FastGelu",
     "GatherBlockQuantized",
     "Gelu",
     "MatMulNBits",
+    "MurmurHash3",
     "QuickGelu",
     "RotaryEmbedding",
     "SkipLayerNormalization",
@@ -178,12 +180,15 @@ pub const MICROSOFT_OPERATORS: [&str; 10] = [
     "Tokenizer",
 ];
 
+/// Those of them that are not of `ai.onnx`, too.
+const ONLY_MICROSOFT: [&str; 3] = ["CDist", "MurmurHash3", "Tokenizer"];
+
 /// Whether an operator is one of a domain.
 fn belongs(domain: &str, operator: &str) -> bool {
     match domain {
         "ai.onnx.ml" => ML_OPERATORS.contains(&operator),
         "com.microsoft" => MICROSOFT_OPERATORS.contains(&operator),
-        "" => operator != "Tokenizer" && !ML_OPERATORS.contains(&operator),
+        "" => !ML_OPERATORS.contains(&operator) && !ONLY_MICROSOFT.contains(&operator),
         _ => false,
     }
 }

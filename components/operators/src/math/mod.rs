@@ -11,7 +11,6 @@ mod one_hot;
 mod quantize;
 mod recurrent;
 mod reduce;
-mod space_to_depth;
 
 pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     let register = &mut onnx.op_register;
@@ -26,7 +25,6 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     register.insert("QuantizeLinear", quantize::quantize_linear);
     register.insert("ScatterElements", indices::scatter_elements);
     register.insert("ScatterND", indices::scatter_nd);
-    register.insert("SpaceToDepth", space_to_depth::space_to_depth);
     register.insert("Swish", activation::swish);
     for name in elementwise::ON_DOUBLES {
         register.insert(name, elementwise::on_doubles);

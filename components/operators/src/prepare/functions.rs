@@ -2,11 +2,12 @@
 //!
 //! Source: <https://onnx.ai/onnx/repo-docs/IR.html#functions>. A call's inputs and outputs replace those of the body;
 //! every other value of the body gets the call's name before its own. An attribute that refers to one of the call's takes
-//! its value, or is left out with it.
+//! its value, or is left out with it. A function may import another opset than the model only where the operators that
+//! it uses are the same in both, so the model's is taken.
 
 use std::collections::HashMap;
 
-use tract_onnx::pb::{FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto};
+use tract_onnx::pb::{FunctionProto, GraphProto, ModelProto, NodeProto};
 use tract_onnx::tract_hir::internal::*;
 
 use crate::support::{self, plain};
@@ -20,23 +21,16 @@ const MOST_NODES: usize = 1 << 20;
 pub(super) fn inline(model: &mut ModelProto) -> TractResult<()> {
     let functions = std::mem::take(&mut model.functions);
     let Some(graph) = model.graph.as_mut().filter(|_| !functions.is_empty()) else { return Ok(()) };
-    let version = version(&model.opset_import);
     let by_name = functions.iter().map(|function| {
         let name = function.name.as_deref().unwrap_or_default();
         ((plain(function.domain.as_deref().unwrap_or_default()), name), function)
     });
-    let mut inliner = Inliner { functions: by_name.collect(), version, calls: 0, nodes: 0 };
+    let mut inliner = Inliner { functions: by_name.collect(), calls: 0, nodes: 0 };
     inliner.graph(graph, 0)
-}
-
-fn version(imports: &[OperatorSetIdProto]) -> Option<i64> {
-    imports.iter().find(|import| plain(&import.domain).is_empty()).map(|import| import.version)
 }
 
 struct Inliner<'a> {
     functions: HashMap<(&'a str, &'a str), &'a FunctionProto>,
-    /// The opset of the model.
-    version: Option<i64>,
     calls: usize,
     nodes: usize,
 }
@@ -72,13 +66,6 @@ impl Inliner<'_> {
 
     /// The nodes of a function for one call of it.
     fn body(&mut self, function: &FunctionProto, call: &NodeProto) -> TractResult<Vec<NodeProto>> {
-        if let (Some(needed), Some(given)) = (version(&function.opset_import), self.version) {
-            ensure!(
-                needed == given,
-                "the function {} needs opset {needed} of ai.onnx, the model has {given}; convert the model to one opset",
-                call.op_type
-            );
-        }
         ensure!(
             call.input.len() <= function.input.len() && call.output.len() <= function.output.len(),
             "the function {} has {} inputs and {} outputs, the call {} and {}",
@@ -168,14 +155,13 @@ mod tests {
         }
     }
 
-    fn function(name: &str, version: i64, nodes: Vec<NodeProto>) -> FunctionProto {
+    fn function(name: &str, nodes: Vec<NodeProto>) -> FunctionProto {
         FunctionProto {
             name: Some(name.into()),
             domain: Some("local".into()),
             input: vec!["a".into()],
             output: vec!["b".into()],
             node: nodes,
-            opset_import: vec![OperatorSetIdProto { domain: String::new(), version }],
             ..Default::default()
         }
     }
@@ -191,7 +177,7 @@ mod tests {
     fn a_function_called_twice_keeps_its_inner_values_apart() {
         let body = vec![of("", "Neg", &["a"], &["t"]), of("", "Add", &["t", "t"], &["b"])];
         let calls = vec![of("local", "F", &["x"], &["m"]), of("local", "F", &["m"], &["y"])];
-        assert_eq!(run(vec![function("F", 24, body)], calls).unwrap(), tensor1(&[-4f32, 8.0]));
+        assert_eq!(run(vec![function("F", body)], calls).unwrap(), tensor1(&[-4f32, 8.0]));
     }
 
     #[test]
@@ -204,7 +190,7 @@ mod tests {
         });
         let mut inner = of("local", "Inner", &["a"], &["b"]);
         inner.attribute.push(float("slope", 0.5));
-        let functions = vec![function("Inner", 24, vec![leaky]), function("Outer", 24, vec![inner])];
+        let functions = vec![function("Inner", vec![leaky]), function("Outer", vec![inner])];
         let y = run(functions, vec![of("local", "Outer", &["x"], &["y"])]).unwrap();
         assert_eq!(y, tensor1(&[-0.5f32, 2.0]));
     }
@@ -212,14 +198,7 @@ mod tests {
     #[test]
     fn a_function_that_calls_itself_is_refused() {
         let body = vec![of("local", "F", &["a"], &["b"])];
-        let error = run(vec![function("F", 24, body)], vec![of("local", "F", &["x"], &["y"])]).unwrap_err();
+        let error = run(vec![function("F", body)], vec![of("local", "F", &["x"], &["y"])]).unwrap_err();
         assert!(format!("{error:#}").contains("call each other"), "{error:#}");
-    }
-
-    #[test]
-    fn a_function_of_another_opset_is_refused() {
-        let body = vec![of("", "Neg", &["a"], &["b"])];
-        let error = run(vec![function("F", 9, body)], vec![of("local", "F", &["x"], &["y"])]).unwrap_err();
-        assert!(format!("{error:#}").contains("needs opset 9 of ai.onnx, the model has 24"), "{error:#}");
     }
 }

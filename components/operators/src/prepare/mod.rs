@@ -27,7 +27,7 @@ pub struct ExternalFile<'a> {
 /// Makes `model` one that tract can parse. Names of inputs and outputs stay.
 ///
 /// # Errors
-/// A function that calls itself or needs another opset; a sparse tensor or external data that do not fit their own
+/// A function that calls itself; a sparse tensor or external data that do not fit their own
 /// description, or lie in none of `files`; a ZipMap without its one input and output; a graph output that nothing makes,
 /// which tract would panic on.
 pub fn prepare(model: &mut ModelProto, files: &[ExternalFile]) -> TractResult<()> {
