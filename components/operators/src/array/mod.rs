@@ -3,7 +3,8 @@
 mod bit_cast;
 mod center_crop_pad;
 mod compress;
-mod cum_prod;
+mod constant_of_shape;
+mod cumulative;
 mod det;
 mod pad;
 pub(crate) mod pick;
@@ -18,7 +19,9 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     register.insert("BitCast", bit_cast::bit_cast);
     register.insert("CenterCropPad", center_crop_pad::center_crop_pad);
     register.insert("Compress", compress::compress);
-    register.insert("CumProd", cum_prod::cum_prod);
+    register.insert("ConstantOfShape", constant_of_shape::constant_of_shape);
+    register.insert("CumProd", cumulative::cumulative);
+    register.insert("CumSum", cumulative::cumulative);
     register.insert("Det", det::det);
     register.insert("Pad", pad::pad);
     register.insert("ReverseSequence", reverse_sequence::reverse_sequence);

@@ -2,8 +2,8 @@
 //!
 //! Source: ONNX Runtime's ContribOperators.md, which follows scipy's `cdist`.
 //! Inputs A `[M, K]` and B `[N, K]` of float or double; output `[M, N]` of the same type. The attribute `metric` is
-//! `euclidean` or `sqeuclidean`, the default. Differences are squared and summed in the inputs' type, so that equal rows
-//! are 0 apart.
+//! `euclidean` or `sqeuclidean`, the default. Differences are squared and summed in double: nearest neighbours are chosen
+//! by these numbers, and what scikit-learn finds equally far must not differ by a rounding.
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
@@ -50,11 +50,7 @@ impl Kernel for CDist {
 }
 
 impl CDist {
-    fn distances<T: Datum + Float + std::iter::Sum>(
-        &self,
-        a: &Tensor,
-        b: &Tensor,
-    ) -> TractResult<TVec<Tensor>> {
+    fn distances<T: Datum + Float>(&self, a: &Tensor, b: &Tensor) -> TractResult<TVec<Tensor>> {
         let (&[m, k], &[n, width]) = (a.shape(), b.shape()) else {
             bail!("expected A [M, K] and B [N, K], got {:?} and {:?}", a.shape(), b.shape())
         };
@@ -65,8 +61,10 @@ impl CDist {
             let from = &a[i * k..(i + 1) * k];
             for j in 0..n {
                 let to = &b[j * k..(j + 1) * k];
-                let square: T = from.iter().zip(to).map(|(x, y)| (*x - *y) * (*x - *y)).sum();
-                distances.push(if self.root { square.sqrt() } else { square });
+                let wide = |value: &T| value.to_f64().unwrap_or(f64::NAN);
+                let square = from.iter().zip(to).map(|(x, y)| (wide(x) - wide(y)).powi(2)).sum::<f64>();
+                let distance = if self.root { square.sqrt() } else { square };
+                distances.push(T::from(distance).unwrap_or_else(T::nan));
             }
         }
         Ok(tvec!(kernel::tensor_of(&[m, n], distances)?))

@@ -101,7 +101,7 @@ impl<'a> Parts<'a> {
     }
 
     /// Column and weight of every leaf, in the order of the attributes. Weights of inner nodes are left out,
-    /// as in onnxruntime: old exporters wrote them.
+    /// as in onnxruntime: old exporters wrote them. So are all but the first of a leaf of a single column.
     fn leaf_weights(&self, columns: usize) -> TractResult<Vec<Vec<(u32, f64)>>> {
         let list = |what: &str| -> TractResult<Vec<i64>> {
             let name = format!("{}_{what}", self.prefix);
@@ -118,7 +118,9 @@ impl<'a> Parts<'a> {
             let position = *self.nodes.positions.get(&(tree, id)).with_context(|| {
                 format!("attribute {}_nodeids: tree {tree} has no node {id}", self.prefix)
             })?;
-            if self.nodes.specs[position].mode == Mode::Leaf {
+            // skl2onnx numbers the leaves in a single column, and writes the number once for each class.
+            let again = columns == 1 && !of_leaf[position].is_empty();
+            if self.nodes.specs[position].mode == Mode::Leaf && !again {
                 of_leaf[position].push((if columns == 1 { 0 } else { *column }, *weight));
             }
         }
