@@ -90,10 +90,13 @@ impl InferenceOp for Choice {
         observed: TVec<&InferenceFact>,
     ) -> TractResult<(TVec<InferenceFact>, TVec<InferenceFact>, TVec<InferenceFact>)> {
         let known = inputs.iter().map(|fact| kernel::typed(fact)).collect::<Option<TVec<_>>>();
-        match known.is_some_and(|facts| !self.takes_usual(&facts)) {
-            true => self.own.infer_facts(inputs, outputs, observed),
-            false => self.usual.infer_facts(inputs, outputs, observed),
+        if known.is_none_or(|facts| self.takes_usual(&facts)) {
+            return self.usual.infer_facts(inputs, outputs, observed);
         }
+        // The kernel refuses what upstream would panic on. Its facts are only for what upstream refuses: lengths that
+        // are unknown to it may become known later, and then there are two.
+        let own = self.own.infer_facts(inputs.clone(), outputs.clone(), observed.clone())?;
+        Ok(self.usual.infer_facts(inputs, outputs, observed).unwrap_or(own))
     }
 
     fn nboutputs(&self) -> TractResult<usize> {

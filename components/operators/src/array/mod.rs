@@ -3,7 +3,7 @@
 mod bit_cast;
 mod center_crop_pad;
 mod compress;
-mod cum_prod;
+mod cumulative;
 mod det;
 mod pad;
 pub(crate) mod pick;
@@ -18,7 +18,8 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     register.insert("BitCast", bit_cast::bit_cast);
     register.insert("CenterCropPad", center_crop_pad::center_crop_pad);
     register.insert("Compress", compress::compress);
-    register.insert("CumProd", cum_prod::cum_prod);
+    register.insert("CumProd", cumulative::cum_prod);
+    register.insert("CumSum", cumulative::cum_sum);
     register.insert("Det", det::det);
     register.insert("Pad", pad::pad);
     register.insert("ReverseSequence", reverse_sequence::reverse_sequence);

@@ -1,6 +1,7 @@
-//! `ai.onnx.CumProd`: products along an axis, up to each element.
+//! `ai.onnx.CumProd` and `ai.onnx.CumSum`: products or sums along an axis, up to each element.
 //!
-//! Source: <https://onnx.ai/onnx/operators/onnx__CumProd.html>.
+//! Source: <https://onnx.ai/onnx/operators/onnx__CumProd.html>, <https://onnx.ai/onnx/operators/onnx__CumSum.html>;
+//! upstream has the latter where the axis is known before the run.
 //! Inputs: a tensor of a float type or of 32- or 64-bit integers, and the axis as one int32 or int64. Output: as the
 //! first input; integers wrap around. `exclusive` leaves the element itself out, `reverse` starts at the end.
 //! Errors: an axis that the input does not have.
@@ -8,41 +9,52 @@
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
+use tract_onnx::tract_hir::tract_num_traits::{One, Zero};
 
 use super::pick::axis;
 use crate::kernel::{self, Built, Kernel, Lengths, elements, tensor_of};
+use crate::upstream;
 
 pub(crate) fn cum_prod(ctx: &ParsingContext, node: &NodeProto) -> Built {
-    let flag = |name: &str| Ok::<_, TractError>(node.get_attr_opt::<i64>(name)?.unwrap_or(0) != 0);
-    kernel::wire(ctx, node, CumProd { exclusive: flag("exclusive")?, reverse: flag("reverse")? })
+    kernel::wire(ctx, node, Cumulative::read(node, false)?)
+}
+
+pub(crate) fn cum_sum(ctx: &ParsingContext, node: &NodeProto) -> Built {
+    upstream::build_or(ctx, node, |inputs| upstream::are_known(inputs, &[1]), Cumulative::read(node, true)?)
 }
 
 #[derive(Debug)]
-struct CumProd {
+struct Cumulative {
+    sum: bool,
     exclusive: bool,
     reverse: bool,
 }
 
-impl CumProd {
-    fn multiply<T: Datum + Copy>(
+impl Cumulative {
+    fn read(node: &NodeProto, sum: bool) -> TractResult<Self> {
+        let flag = |name: &str| Ok::<_, TractError>(node.get_attr_opt::<i64>(name)?.unwrap_or(0) != 0);
+        Ok(Self { sum, exclusive: flag("exclusive")?, reverse: flag("reverse")? })
+    }
+
+    fn accumulate<T: Datum + Copy>(
         &self,
         x: &Tensor,
         axis: usize,
-        one: T,
-        times: fn(T, T) -> T,
+        neutral: T,
+        with: fn(T, T) -> T,
     ) -> TractResult<Tensor> {
         let (len, inner) = (x.shape()[axis], x.shape()[axis + 1..].iter().product::<usize>());
         let mut y = elements::<T>(x)?.to_vec();
         if !y.is_empty() {
             for block in y.chunks_exact_mut(len * inner) {
                 for lane in 0..inner {
-                    let mut product = one;
+                    let mut all = neutral;
                     for step in 0..len {
                         let at = if self.reverse { len - 1 - step } else { step };
                         let y = &mut block[at * inner + lane];
-                        let next = times(product, *y);
-                        *y = if self.exclusive { product } else { next };
-                        product = next;
+                        let next = with(all, *y);
+                        *y = if self.exclusive { all } else { next };
+                        all = next;
                     }
                 }
             }
@@ -51,7 +63,7 @@ impl CumProd {
     }
 }
 
-impl Kernel for CumProd {
+impl Kernel for Cumulative {
     fn facts(&self, inputs: &[Option<&TypedFact>], _: &Lengths) -> TractResult<TVec<TypedFact>> {
         use DatumType::*;
         let [x, axis] = kernel::required(inputs)?;
@@ -64,16 +76,18 @@ impl Kernel for CumProd {
         let [x, at] = kernel::required(&inputs)?;
         ensure!(at.len() == 1, "expected one axis, got {}", at.len());
         let axis = axis(at.cast_to_scalar::<i64>()?, x.rank())?;
-        Ok(tvec!(match x.datum_type() {
-            DatumType::F16 => self.multiply(x, axis, f16::ONE, |a, b| a * b)?,
-            DatumType::F32 => self.multiply(x, axis, 1f32, |a, b| a * b)?,
-            DatumType::F64 => self.multiply(x, axis, 1f64, |a, b| a * b)?,
-            DatumType::I32 => self.multiply(x, axis, 1, i32::wrapping_mul)?,
-            DatumType::I64 => self.multiply(x, axis, 1, i64::wrapping_mul)?,
-            DatumType::U32 => self.multiply(x, axis, 1, u32::wrapping_mul)?,
-            DatumType::U64 => self.multiply(x, axis, 1, u64::wrapping_mul)?,
-            other => bail!("expected numbers, got {other:?}"),
-        }))
+        macro_rules! accumulate {
+            ($($float:ident $real:ty),*; $($int:ident $whole:ty),*) => {
+                match (x.datum_type(), self.sum) {
+                    $((DatumType::$float, true) => self.accumulate(x, axis, <$real>::zero(), |a, b| a + b)?,)*
+                    $((DatumType::$float, false) => self.accumulate(x, axis, <$real>::one(), |a, b| a * b)?,)*
+                    $((DatumType::$int, true) => self.accumulate(x, axis, 0, <$whole>::wrapping_add)?,)*
+                    $((DatumType::$int, false) => self.accumulate(x, axis, 1, <$whole>::wrapping_mul)?,)*
+                    (other, _) => bail!("expected numbers, got {other:?}"),
+                }
+            };
+        }
+        Ok(tvec!(accumulate!(F16 f16, F32 f32, F64 f64; I32 i32, I64 i64, U32 u32, U64 u64)))
     }
 }
 
@@ -106,6 +120,12 @@ mod tests {
         expect(products(0, 0), &[Some(x), Some(tensor0(1i64))], &[tensor2(&[[2f32, 6.], [4., 20.]])]);
         let large = tensor1(&[u32::MAX, 2]);
         expect(products(0, 0), &[Some(large), Some(tensor0(0i64))], &[tensor1(&[u32::MAX, u32::MAX - 1])]);
+    }
+
+    #[test]
+    fn sums_take_the_axis_at_run_time() {
+        let sums = node("", "CumSum", vec![int("reverse", 1)]);
+        expect(sums, &[Some(tensor1(&[1f32, 2., 3.])), Some(tensor0(0i64))], &[tensor1(&[6f32, 5., 3.])]);
     }
 
     #[test]
