@@ -120,6 +120,13 @@ pub(crate) fn accept(what: &str, fact: &TypedFact, types: &[DatumType]) -> Tract
     Ok(())
 }
 
+/// The fact of an output whose lengths are computed from values that may be anything.
+pub(crate) fn fact(datum_type: DatumType, shape: TVec<TDim>) -> TractResult<TypedFact> {
+    let negative = shape.iter().any(|len| len.to_i64().is_ok_and(|len| len < 0));
+    ensure!(!negative, "expected an output of lengths of 0 or more, got {shape:?}");
+    Ok(datum_type.fact(shape))
+}
+
 /// The integers of an input, where they are known before the run. They may be symbolic.
 pub(crate) fn ints_of(fact: &TypedFact) -> Option<TVec<TDim>> {
     let tensor = fact.konst.as_ref()?.cast_to::<TDim>().ok()?;

@@ -73,11 +73,8 @@ impl Op for Choice {
 
 impl EvalOp for Choice {
     fn eval_out_of_plan(&self, inputs: TVec<TValue>) -> TractResult<Option<TVec<TValue>>> {
-        let facts = inputs.iter().map(|value| TypedFact::try_from(value.clone().into_arc_tensor()));
-        match self.takes_usual(&facts.collect::<TractResult<TVec<_>>>()?) {
-            true => self.usual.eval_out_of_plan(inputs),
-            false => self.own.eval_out_of_plan(inputs),
-        }
+        // Folding constants is no matter of speed, and the kernel refuses what upstream panics on.
+        self.own.eval_out_of_plan(inputs)
     }
 
     fn eval(&self, ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
@@ -93,10 +90,13 @@ impl InferenceOp for Choice {
         observed: TVec<&InferenceFact>,
     ) -> TractResult<(TVec<InferenceFact>, TVec<InferenceFact>, TVec<InferenceFact>)> {
         let known = inputs.iter().map(|fact| kernel::typed(fact)).collect::<Option<TVec<_>>>();
-        match known.is_some_and(|facts| !self.takes_usual(&facts)) {
-            true => self.own.infer_facts(inputs, outputs, observed),
-            false => self.usual.infer_facts(inputs, outputs, observed),
+        if known.is_none_or(|facts| self.takes_usual(&facts)) {
+            return self.usual.infer_facts(inputs, outputs, observed);
         }
+        // The kernel refuses what upstream would panic on. Its facts are only for what upstream refuses: lengths that
+        // are unknown to it may become known later, and then there are two.
+        let own = self.own.infer_facts(inputs.clone(), outputs.clone(), observed.clone())?;
+        Ok(self.usual.infer_facts(inputs, outputs, observed).unwrap_or(own))
     }
 
     fn nboutputs(&self) -> TractResult<usize> {
@@ -118,4 +118,54 @@ impl InferenceOp for Choice {
     }
 
     as_op!();
+}
+
+#[cfg(test)]
+mod tests {
+    use tract_onnx::pb::TensorProto;
+    use tract_onnx::pb::tensor_proto::DataType;
+    use tract_onnx::tract_core::ops::array::Pad;
+
+    use super::*;
+    use crate::testing::{model_of, node};
+
+    fn typed(pads: Option<&[i64]>) -> TypedModel {
+        let mut node = node("", "Pad", vec![]);
+        node.input = vec!["x".into(), "pads".into()];
+        let (x, at_run_time) = (tensor2(&[[1f32]]), tensor1(&[0i64, 1, 0, 1]));
+        let mut inputs = vec![("x", &x)];
+        if pads.is_none() {
+            inputs.push(("pads", &at_run_time));
+        }
+        let mut model = model_of(vec![node], &inputs, pads.is_some(), &["y"]);
+        if let (Some(pads), Some(graph)) = (pads, &mut model.graph) {
+            graph.initializer.push(TensorProto {
+                name: "pads".into(),
+                dims: vec![pads.len() as i64],
+                data_type: DataType::Int64 as i32,
+                int64_data: pads.into(),
+                ..TensorProto::default()
+            });
+        }
+        let mut onnx = tract_onnx::onnx();
+        crate::register(&mut onnx);
+        onnx.model_for_proto_model(&model).unwrap().into_typed().unwrap()
+    }
+
+    fn is_upstreams(model: &TypedModel) -> bool {
+        model.nodes.iter().any(|node| node.op_as::<Pad>().is_some())
+    }
+
+    #[test]
+    fn upstreams_operator_stays_where_it_fits_and_symbols_go_through_it() {
+        let model = typed(Some(&[0, 1, 0, 1]));
+        assert!(is_upstreams(&model));
+        assert_eq!(format!("{:?}", model.output_fact(0).unwrap().shape), "N,3");
+    }
+
+    #[test]
+    fn the_kernel_serves_the_rest() {
+        assert!(!is_upstreams(&typed(None)));
+        assert!(!is_upstreams(&typed(Some(&[0, 1, 0, -1]))));
+    }
 }

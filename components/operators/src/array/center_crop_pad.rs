@@ -48,7 +48,7 @@ impl Kernel for CenterCropPad {
                 shape[axis] = lengths.unknown(0, axis);
             }
         }
-        Ok(tvec!(x.datum_type.fact(shape)))
+        Ok(tvec!(kernel::fact(x.datum_type, shape)?))
     }
 
     fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>> {

@@ -25,16 +25,39 @@ pub(crate) fn pad(ctx: &ParsingContext, node: &NodeProto) -> Built {
         "wrap" => return kernel::wire(ctx, node, Pad { mode: Mode::Wrap }),
         other => bail!("expected the mode constant, reflect, edge or wrap, got {other:?}"),
     };
+    let fits = if mode == Mode::Constant { fits } else { fits_repeating };
     upstream::build_or(ctx, node, fits, Pad { mode })
 }
 
 /// Upstream pads with what is known; what is taken away it does not know.
 fn fits(inputs: &[Option<&TypedFact>]) -> bool {
-    let pads = inputs.get(1).copied().flatten().and_then(kernel::ints_of);
+    let [Some(x), Some(pads), ..] = inputs else { return false };
+    let (Some(pads), value, axes) =
+        (kernel::ints_of(pads), kernel::optional(inputs, 2), kernel::optional(inputs, 3))
+    else {
+        return false;
+    };
+    let known = axes.and_then(known_axes);
     upstream::are_known(inputs, &[2, 3])
-        && inputs.get(2).copied().flatten().is_none_or(|value| value.rank() == 0)
-        && pads.is_some_and(|pads| pads.iter().all(|pad| pad.to_i64().map_or(true, |pad| pad >= 0)))
-        && inputs.first().copied().flatten().is_some_and(|x| x.datum_type != String::datum_type())
+        && value.is_none_or(|value| value.rank() == 0)
+        && pads.iter().all(|pad| pad.to_i64().map_or(true, |pad| pad >= 0))
+        && x.datum_type != String::datum_type()
+        && axes.is_some() == known.is_some()
+        && per_axis(x.rank(), &pads, known.as_deref()).is_ok()
+}
+
+/// As [`fits`], for the modes that need elements to pad with: upstream panics where there are not enough.
+fn fits_repeating(inputs: &[Option<&TypedFact>]) -> bool {
+    let [Some(x), Some(pads), ..] = inputs else { return false };
+    let most =
+        kernel::ints_of(pads).and_then(|pads| pads.iter().map(|pad| pad.to_i64().ok()).max().flatten());
+    let enough = |len: &TDim| len.to_i64().is_ok_and(|len| most.is_some_and(|most| most < len));
+    let padded = pads.konst.as_deref().and_then(|pads| elements::<i64>(pads).ok());
+    let is_padded =
+        |axis: usize| padded.is_none_or(|pads| pads.iter().skip(axis).step_by(x.rank()).any(|pad| *pad != 0));
+    fits(inputs)
+        && inputs.len() < 4
+        && x.shape.iter().enumerate().all(|(axis, len)| !is_padded(axis) || enough(len))
 }
 
 #[derive(Debug)]
@@ -63,6 +86,10 @@ fn per_axis<P: Clone>(rank: usize, pads: &[P], axes: Option<&[i64]>) -> TractRes
         .zip(begins.iter().cloned().zip(ends.iter().cloned()))
         .map(|(ix, (b, e))| (ix, b, e))
         .collect())
+}
+
+fn known_axes(axes: &TypedFact) -> Option<Vec<i64>> {
+    kernel::ints_of(axes)?.iter().map(|axis| axis.to_i64().ok()).collect()
 }
 
 impl Mode {
@@ -103,9 +130,7 @@ impl Kernel for Pad {
             kernel::accept("the value", value, &[x.datum_type])?;
         }
         let axes = kernel::optional(inputs, 3);
-        let known = axes.map(|axes| {
-            kernel::ints_of(axes)?.iter().map(|axis| axis.to_i64().ok()).collect::<Option<Vec<_>>>()
-        });
+        let known = axes.map(known_axes);
         let mut shape = x.shape.to_tvec();
         match (kernel::ints_of(pads), known) {
             (_, Some(None)) => (0..shape.len()).for_each(|axis| shape[axis] = lengths.unknown(0, axis)),
@@ -122,7 +147,7 @@ impl Kernel for Pad {
                 }
             }
         }
-        Ok(tvec!(x.datum_type.fact(shape)))
+        Ok(tvec!(kernel::fact(x.datum_type, shape)?))
     }
 
     fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>> {

@@ -34,7 +34,7 @@ impl Kernel for Tile {
             None => (0..x.rank()).map(|axis| lengths.unknown(0, axis)).collect(),
         };
         ensure!(shape.len() == x.rank(), "expected {} repeats, got {}", x.rank(), shape.len());
-        Ok(tvec!(x.datum_type.fact(shape)))
+        Ok(tvec!(kernel::fact(x.datum_type, shape)?))
     }
 
     fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>> {

@@ -90,7 +90,7 @@ impl Kernel for AffineGrid {
             shape.push(size.as_ref().map_or_else(|| lengths.unknown(0, axis), |size| size[axis + 1].clone()));
         }
         shape.push(axes.to_dim());
-        Ok(tvec!(theta.datum_type.fact(shape)))
+        Ok(tvec!(kernel::fact(theta.datum_type, shape)?))
     }
 
     fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>> {

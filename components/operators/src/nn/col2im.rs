@@ -104,7 +104,7 @@ impl Kernel for Col2Im {
             (_, Ok(rank)) => shape.extend((0..rank).map(|axis| lengths.unknown(0, axis + 2))),
             _ => bail!("expected an image of known rank, got shape {:?}", image.shape),
         }
-        Ok(tvec!(x.datum_type.fact(shape)))
+        Ok(tvec!(kernel::fact(x.datum_type, shape)?))
     }
 
     fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>> {

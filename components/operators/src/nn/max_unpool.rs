@@ -87,7 +87,7 @@ impl Kernel for MaxUnpool {
                 None => (0..own.len()).map(|axis| lengths.unknown(0, axis)).collect(),
             },
         };
-        Ok(tvec!(x.datum_type.fact(shape)))
+        Ok(tvec!(kernel::fact(x.datum_type, shape)?))
     }
 
     fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>> {

@@ -21,6 +21,7 @@ mod max_roi_pool;
 mod max_unpool;
 mod non_max_suppression;
 mod random;
+mod random_tensor;
 mod resize;
 mod roi_align;
 mod upsample;
@@ -42,6 +43,9 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     register.insert("MaxUnpool", max_unpool::max_unpool);
     register.insert("NegativeLogLikelihoodLoss", loss::negative_log_likelihood_loss);
     register.insert("NonMaxSuppression", non_max_suppression::non_max_suppression);
+    for operator in ["RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"] {
+        register.insert(operator, random_tensor::random_tensor);
+    }
     register.insert("Resize", resize::resize);
     register.insert("RoiAlign", roi_align::roi_align);
     register.insert("SoftmaxCrossEntropyLoss", loss::softmax_cross_entropy_loss);

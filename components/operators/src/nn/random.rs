@@ -10,6 +10,7 @@ const LEN: usize = 624;
 pub(super) struct Random {
     state: [u32; LEN],
     at: usize,
+    normal: Option<f64>,
 }
 
 impl Random {
@@ -19,7 +20,7 @@ impl Random {
             let before = state[ix - 1];
             state[ix] = (before ^ (before >> 30)).wrapping_mul(1_812_433_253).wrapping_add(ix as u32);
         }
-        Self { state, at: LEN }
+        Self { state, at: LEN, normal: None }
     }
 
     fn word(&mut self) -> u32 {
@@ -37,6 +38,22 @@ impl Random {
         word ^= (word << 7) & 0x9d2c_5680;
         word ^= (word << 15) & 0xefc6_0000;
         word ^ (word >> 18)
+    }
+
+    /// A number of the normal distribution, by Marsaglia's polar method, which makes two at a time.
+    pub(super) fn normal(&mut self) -> f64 {
+        if let Some(other) = self.normal.take() {
+            return other;
+        }
+        loop {
+            let (x, y) = (2.0 * self.uniform() - 1.0, 2.0 * self.uniform() - 1.0);
+            let square = x * x + y * y;
+            if square > 0.0 && square < 1.0 {
+                let scale = (-2.0 * square.ln() / square).sqrt();
+                self.normal = Some(scale * x);
+                return scale * y;
+            }
+        }
     }
 
     /// A number of 0..1, 1 excluded.

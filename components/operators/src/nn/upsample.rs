@@ -112,7 +112,7 @@ impl Kernel for Upsample {
                 _ => lengths.unknown(0, axis),
             }
         });
-        Ok(tvec!(x.datum_type.fact(shape.collect::<TVec<_>>())))
+        Ok(tvec!(kernel::fact(x.datum_type, shape.collect())?))
     }
 
     fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>> {
