@@ -15,10 +15,11 @@ use super::choice;
 use crate::kernel::{self, Built, Kernel, Lengths};
 
 /// The operators that [`late`] builds.
-pub(super) const OPERATORS: [&str; 14] = [
+pub(super) const OPERATORS: [&str; 15] = [
     "BlackmanWindow",
     "Compress",
     "CumSum",
+    "DFT",
     "Expand",
     "HammingWindow",
     "HannWindow",
@@ -82,7 +83,7 @@ pub(super) fn late(ctx: &ParsingContext, node: &NodeProto) -> Built {
     };
     let kernel = Alone { upstream: upstream.clone(), form, outputs: node.output.len() };
     let (alone, _) = kernel::wire(ctx, node, kernel)?;
-    Ok((Box::new(Late { upstream, alone, data }), vec![]))
+    Ok((Box::new(Late { upstream, alone, data, form }), vec![]))
 }
 
 /// What the inputs tell of the outputs.
@@ -172,6 +173,7 @@ struct Late {
     alone: Box<dyn InferenceOp>,
     /// How many first inputs tract never needs while typing.
     data: usize,
+    form: Form,
 }
 
 /// Nothing merges operators before they are typed.
@@ -204,7 +206,22 @@ impl InferenceOp for Late {
         outputs: TVec<&InferenceFact>,
         observed: TVec<&InferenceFact>,
     ) -> TractResult<(TVec<InferenceFact>, TVec<InferenceFact>, TVec<InferenceFact>)> {
-        self.upstream.infer_facts(inputs, outputs, observed)
+        let known = |fact: &&InferenceFact| fact.value.concretize().is_some();
+        if !matches!(self.form, Form::Same) || inputs.iter().skip(self.data).all(known) {
+            return self.upstream.infer_facts(inputs, outputs, observed);
+        }
+        // For a `Slice`, tract would invent lengths that outlive their scope.
+        let mut outputs: TVec<InferenceFact> = outputs.into_iter().cloned().collect();
+        if let (Some(dt), Some(rank)) =
+            (inputs[0].datum_type.concretize(), inputs[0].shape.rank().concretize())
+        {
+            for output in &mut outputs {
+                let shape = ShapeFactoid::closed(tvec![GenericFactoid::Any; rank as usize]);
+                output.unify_with(&InferenceFact::dt_shape(dt, shape))?;
+            }
+        }
+        let own = |facts: TVec<&InferenceFact>| facts.into_iter().cloned().collect();
+        Ok((own(inputs), outputs, own(observed)))
     }
 
     fn observe_outlets(&self, model: &InferenceModel, node: &InferenceNode) -> TractResult<Vec<OutletId>> {
@@ -236,6 +253,9 @@ impl InferenceOp for Late {
         }
         if known {
             return self.upstream.to_typed(source, node, target, mapping);
+        }
+        if matches!(self.form, Form::Same) {
+            return self.alone.to_typed(source, node, target, mapping);
         }
         // tract may manage nonetheless; if not, its attempt has left nodes behind.
         let before = target.clone();
