@@ -3,11 +3,15 @@
 mod activation;
 mod bit_shift;
 mod choice;
+mod divide;
 mod elementwise;
 mod indices;
+mod late;
 mod log_softmax;
+mod matmul;
 mod number;
 mod one_hot;
+mod pad;
 mod quantize;
 mod recurrent;
 mod reduce;
@@ -16,18 +20,27 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     let register = &mut onnx.op_register;
     register.insert("BitShift", bit_shift::bit_shift);
     register.insert("Celu", activation::celu);
+    register.insert("ConstantOfShape", late::constant_of_shape);
     register.insert("DequantizeLinear", quantize::dequantize_linear);
+    register.insert("Div", divide::divide);
     register.insert("Equal", elementwise::equal);
     register.insert("Gather", indices::gather);
     register.insert("GatherND", indices::gather_nd);
+    register.insert("Gemm", matmul::gemm);
     register.insert("LogSoftmax", log_softmax::log_softmax);
+    register.insert("MatMul", matmul::mat_mul);
+    register.insert("Mod", divide::divide);
     register.insert("OneHot", one_hot::one_hot);
+    register.insert("Pad", pad::pad);
     register.insert("QuantizeLinear", quantize::quantize_linear);
     register.insert("ScatterElements", indices::scatter_elements);
     register.insert("ScatterND", indices::scatter_nd);
     register.insert("Swish", activation::swish);
     for name in elementwise::ON_DOUBLES {
         register.insert(name, elementwise::on_doubles);
+    }
+    for name in late::OPERATORS {
+        register.insert(name, late::late);
     }
     for name in reduce::OPERATORS {
         register.insert(name, reduce::reduce);
