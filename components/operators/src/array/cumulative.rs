@@ -1,13 +1,6 @@
-<<<<<<< HEAD
-//! `ai.onnx.CumSum` and `CumProd`: sums and products along an axis, up to each element.
-//!
-//! Sources: <https://onnx.ai/onnx/operators/onnx__CumSum.html>, <https://onnx.ai/onnx/operators/onnx__CumProd.html>.
-=======
 //! `ai.onnx.CumProd` and `ai.onnx.CumSum`: products or sums along an axis, up to each element.
 //!
-//! Source: <https://onnx.ai/onnx/operators/onnx__CumProd.html>, <https://onnx.ai/onnx/operators/onnx__CumSum.html>;
-//! upstream has the latter where the axis is known before the run.
->>>>>>> 6a0d3f8515a5201a369c6e53d21831b75a1374d1
+//! Sources: <https://onnx.ai/onnx/operators/onnx__CumProd.html>, <https://onnx.ai/onnx/operators/onnx__CumSum.html>.
 //! Inputs: a tensor of a float type or of 32- or 64-bit integers, and the axis as one int32 or int64. Output: as the
 //! first input; integers wrap around. `exclusive` leaves the element itself out, `reverse` starts at the end.
 //! Errors: an axis that the input does not have.
@@ -19,45 +12,23 @@ use tract_onnx::tract_hir::tract_num_traits::{One, Zero};
 
 use super::pick::axis;
 use crate::kernel::{self, Built, Kernel, Lengths, elements, tensor_of};
-use crate::upstream;
 
-<<<<<<< HEAD
-pub(crate) fn cumulative(ctx: &ParsingContext, node: &NodeProto) -> Built {
-    let flag = |name: &str| Ok::<_, TractError>(node.get_attr_opt::<i64>(name)?.unwrap_or(0) != 0);
-    let product = node.op_type == "CumProd";
-    kernel::wire(ctx, node, Cumulative { product, exclusive: flag("exclusive")?, reverse: flag("reverse")? })
-=======
 pub(crate) fn cum_prod(ctx: &ParsingContext, node: &NodeProto) -> Built {
     kernel::wire(ctx, node, Cumulative::read(node, false)?)
 }
 
 pub(crate) fn cum_sum(ctx: &ParsingContext, node: &NodeProto) -> Built {
-    upstream::build_or(ctx, node, |inputs| upstream::are_known(inputs, &[1]), Cumulative::read(node, true)?)
->>>>>>> 6a0d3f8515a5201a369c6e53d21831b75a1374d1
+    kernel::wire(ctx, node, Cumulative::read(node, true)?)
 }
 
 #[derive(Debug)]
 struct Cumulative {
-<<<<<<< HEAD
-    /// Of products, not of sums.
-    product: bool,
-=======
     sum: bool,
->>>>>>> 6a0d3f8515a5201a369c6e53d21831b75a1374d1
     exclusive: bool,
     reverse: bool,
 }
 
 impl Cumulative {
-<<<<<<< HEAD
-    /// `neutral` and `combine` are those of sums, then those of products.
-    fn fold<T: Datum + Copy>(
-        &self,
-        x: &Tensor,
-        axis: usize,
-        neutral: [T; 2],
-        combine: [fn(T, T) -> T; 2],
-=======
     fn read(node: &NodeProto, sum: bool) -> TractResult<Self> {
         let flag = |name: &str| Ok::<_, TractError>(node.get_attr_opt::<i64>(name)?.unwrap_or(0) != 0);
         Ok(Self { sum, exclusive: flag("exclusive")?, reverse: flag("reverse")? })
@@ -69,23 +40,12 @@ impl Cumulative {
         axis: usize,
         neutral: T,
         with: fn(T, T) -> T,
->>>>>>> 6a0d3f8515a5201a369c6e53d21831b75a1374d1
     ) -> TractResult<Tensor> {
-        let (neutral, combine) = (neutral[usize::from(self.product)], combine[usize::from(self.product)]);
         let (len, inner) = (x.shape()[axis], x.shape()[axis + 1..].iter().product::<usize>());
         let mut y = elements::<T>(x)?.to_vec();
         if !y.is_empty() {
             for block in y.chunks_exact_mut(len * inner) {
                 for lane in 0..inner {
-<<<<<<< HEAD
-                    let mut total = neutral;
-                    for step in 0..len {
-                        let at = if self.reverse { len - 1 - step } else { step };
-                        let y = &mut block[at * inner + lane];
-                        let next = combine(total, *y);
-                        *y = if self.exclusive { total } else { next };
-                        total = next;
-=======
                     let mut all = neutral;
                     for step in 0..len {
                         let at = if self.reverse { len - 1 - step } else { step };
@@ -93,7 +53,6 @@ impl Cumulative {
                         let next = with(all, *y);
                         *y = if self.exclusive { all } else { next };
                         all = next;
->>>>>>> 6a0d3f8515a5201a369c6e53d21831b75a1374d1
                     }
                 }
             }
@@ -115,18 +74,6 @@ impl Kernel for Cumulative {
         let [x, at] = kernel::required(&inputs)?;
         ensure!(at.len() == 1, "expected one axis, got {}", at.len());
         let axis = axis(at.cast_to_scalar::<i64>()?, x.rank())?;
-<<<<<<< HEAD
-        Ok(tvec!(match x.datum_type() {
-            DatumType::F16 => self.fold(x, axis, [f16::ZERO, f16::ONE], [|a, b| a + b, |a, b| a * b])?,
-            DatumType::F32 => self.fold(x, axis, [0f32, 1f32], [|a, b| a + b, |a, b| a * b])?,
-            DatumType::F64 => self.fold(x, axis, [0f64, 1f64], [|a, b| a + b, |a, b| a * b])?,
-            DatumType::I32 => self.fold(x, axis, [0, 1], [i32::wrapping_add, i32::wrapping_mul])?,
-            DatumType::I64 => self.fold(x, axis, [0, 1], [i64::wrapping_add, i64::wrapping_mul])?,
-            DatumType::U32 => self.fold(x, axis, [0, 1], [u32::wrapping_add, u32::wrapping_mul])?,
-            DatumType::U64 => self.fold(x, axis, [0, 1], [u64::wrapping_add, u64::wrapping_mul])?,
-            other => bail!("expected numbers, got {other:?}"),
-        }))
-=======
         macro_rules! accumulate {
             ($($float:ident $real:ty),*; $($int:ident $whole:ty),*) => {
                 match (x.datum_type(), self.sum) {
@@ -139,7 +86,6 @@ impl Kernel for Cumulative {
             };
         }
         Ok(tvec!(accumulate!(F16 f16, F32 f32, F64 f64; I32 i32, I64 i64, U32 u32, U64 u64)))
->>>>>>> 6a0d3f8515a5201a369c6e53d21831b75a1374d1
     }
 }
 

@@ -3,10 +3,6 @@
 mod bit_cast;
 mod center_crop_pad;
 mod compress;
-<<<<<<< HEAD
-mod constant_of_shape;
-=======
->>>>>>> 6a0d3f8515a5201a369c6e53d21831b75a1374d1
 mod cumulative;
 mod det;
 mod pad;
@@ -22,14 +18,8 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     register.insert("BitCast", bit_cast::bit_cast);
     register.insert("CenterCropPad", center_crop_pad::center_crop_pad);
     register.insert("Compress", compress::compress);
-<<<<<<< HEAD
-    register.insert("ConstantOfShape", constant_of_shape::constant_of_shape);
-    register.insert("CumProd", cumulative::cumulative);
-    register.insert("CumSum", cumulative::cumulative);
-=======
     register.insert("CumProd", cumulative::cum_prod);
     register.insert("CumSum", cumulative::cum_sum);
->>>>>>> 6a0d3f8515a5201a369c6e53d21831b75a1374d1
     register.insert("Det", det::det);
     register.insert("Pad", pad::pad);
     register.insert("ReverseSequence", reverse_sequence::reverse_sequence);

@@ -15,10 +15,8 @@ use super::choice;
 use crate::kernel::{self, Built, Kernel, Lengths};
 
 /// The operators that [`late`] builds.
-pub(super) const OPERATORS: [&str; 15] = [
+pub(super) const OPERATORS: [&str; 12] = [
     "BlackmanWindow",
-    "Compress",
-    "CumSum",
     "DFT",
     "Expand",
     "HammingWindow",
@@ -29,7 +27,6 @@ pub(super) const OPERATORS: [&str; 15] = [
     "Split",
     "Squeeze",
     "STFT",
-    "Tile",
     "Unsqueeze",
 ];
 

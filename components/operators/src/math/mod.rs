@@ -11,7 +11,6 @@ mod log_softmax;
 mod matmul;
 mod number;
 mod one_hot;
-mod pad;
 mod quantize;
 mod recurrent;
 mod reduce;
@@ -31,7 +30,6 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     register.insert("MatMul", matmul::mat_mul);
     register.insert("Mod", divide::divide);
     register.insert("OneHot", one_hot::one_hot);
-    register.insert("Pad", pad::pad);
     register.insert("QuantizeLinear", quantize::quantize_linear);
     register.insert("ScatterElements", indices::scatter_elements);
     register.insert("ScatterND", indices::scatter_nd);
