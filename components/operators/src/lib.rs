@@ -36,7 +36,8 @@ pub use support::{UnsupportedNode, operator_counts, unsupported};
 
 /// Adds this crate's operators to `onnx`, replacing upstream's `Cast` and `TreeEnsembleClassifier`.
 ///
-/// Operators of `ai.onnx.ml`: `Imputer`, `OneHotEncoder`, `Scaler`, `TreeEnsembleClassifier`. Of `ai.onnx`: `Cast`.
+/// Operators of `ai.onnx.ml`: `Imputer`, `OneHotEncoder`, `Scaler`, `TreeEnsembleClassifier`. Of `ai.onnx`: `Cast`, what
+/// attention is made of, and what tract has but for some attributes, types or values computes wrongly or not at all.
 pub fn register(onnx: &mut tract_onnx::Onnx) {
     attention::register(onnx);
     math::register(onnx);

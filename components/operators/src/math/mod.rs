@@ -12,10 +12,13 @@ mod matmul;
 mod number;
 mod one_hot;
 mod pad;
+mod power;
 mod quantize;
+mod range;
 mod recurrent;
 mod reduce;
 mod space_to_depth;
+mod top_k;
 
 pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     let register = &mut onnx.op_register;
@@ -33,11 +36,14 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     register.insert("Mod", divide::divide);
     register.insert("OneHot", one_hot::one_hot);
     register.insert("Pad", pad::pad);
+    register.insert("Pow", power::pow);
     register.insert("QuantizeLinear", quantize::quantize_linear);
+    register.insert("Range", range::range);
     register.insert("ScatterElements", indices::scatter_elements);
     register.insert("ScatterND", indices::scatter_nd);
     register.insert("SpaceToDepth", space_to_depth::space_to_depth);
     register.insert("Swish", activation::swish);
+    register.insert("TopK", top_k::top_k);
     for name in elementwise::ON_DOUBLES {
         register.insert(name, elementwise::on_doubles);
     }
