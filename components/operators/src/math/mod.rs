@@ -14,6 +14,7 @@ mod one_hot;
 mod pad;
 mod power;
 mod quantize;
+mod random;
 mod range;
 mod recurrent;
 mod reduce;
@@ -22,6 +23,7 @@ mod top_k;
 
 pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     let register = &mut onnx.op_register;
+    register.insert("Bernoulli", random::bernoulli);
     register.insert("BitShift", bit_shift::bit_shift);
     register.insert("Celu", activation::celu);
     register.insert("ConstantOfShape", late::constant_of_shape);
@@ -38,6 +40,8 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     register.insert("Pad", pad::pad);
     register.insert("Pow", power::pow);
     register.insert("QuantizeLinear", quantize::quantize_linear);
+    register.insert("RandomNormalLike", random::random_like);
+    register.insert("RandomUniformLike", random::random_like);
     register.insert("Range", range::range);
     register.insert("ScatterElements", indices::scatter_elements);
     register.insert("ScatterND", indices::scatter_nd);

@@ -3,7 +3,7 @@
 //! Source: <https://onnx.ai/onnx/operators/onnx__Pow.html>.
 //! Inputs that broadcast to each other: the base int32, int64, f16, float or double, the exponent any number; the output
 //! has the base's type. Computed as double. tract knows equal types only, and no negative exponent of an integer; it is
-//! used for floats and known exponents.
+//! used for floats and exponents that are known.
 //! Errors: shapes that do not broadcast.
 
 use tract_onnx::model::ParsingContext;
@@ -17,7 +17,9 @@ use crate::kernel::{self, Built, Kernel, Lengths, elements};
 pub(super) fn pow(ctx: &ParsingContext, node: &NodeProto) -> Built {
     let suits = |inputs: &[TypedFact]| match inputs {
         [base, exponent] => {
-            let safe = base.datum_type.is_float() || exponent.konst.is_some();
+            let positive = |exponent: &TDim| exponent.to_i64().is_ok_and(|exponent| exponent >= 0);
+            let safe = base.datum_type.is_float()
+                || kernel::ints_of(exponent).is_some_and(|exponents| exponents.iter().all(positive));
             (base.datum_type == exponent.datum_type && safe)
                 || [base, exponent].iter().any(|fact| fact.datum_type.is_tdim())
         }
