@@ -11,9 +11,12 @@ mod log_softmax;
 mod matmul;
 mod number;
 mod one_hot;
+mod power;
 mod quantize;
+mod range;
 mod recurrent;
 mod reduce;
+mod top_k;
 
 pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     let register = &mut onnx.op_register;
@@ -30,10 +33,13 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     register.insert("MatMul", matmul::mat_mul);
     register.insert("Mod", divide::divide);
     register.insert("OneHot", one_hot::one_hot);
+    register.insert("Pow", power::pow);
     register.insert("QuantizeLinear", quantize::quantize_linear);
+    register.insert("Range", range::range);
     register.insert("ScatterElements", indices::scatter_elements);
     register.insert("ScatterND", indices::scatter_nd);
     register.insert("Swish", activation::swish);
+    register.insert("TopK", top_k::top_k);
     for name in elementwise::ON_DOUBLES {
         register.insert(name, elementwise::on_doubles);
     }
