@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from boosting import BOOSTING
+from boosting import BOOSTING, NOT_EXPORTED
 from enumerated import NOT_MADE, enumerated
 from opsets import IN_EVERY_OPSET, OPSETS
 from pipelines import PIPELINES
@@ -63,4 +63,5 @@ def all_cases():
     if names.total() > len(names):
         raise ValueError(f"cases of the same name: {[name for name, count in names.items() if count > 1]}")
     skipped = [{"name": f"sklearn-{kebab(name)}", "reason": reason} for name, reason in NOT_MADE.items()]
+    skipped += [{"name": name, "reason": reason} for name, reason in NOT_EXPORTED.items()]
     return cases, skipped
