@@ -39,6 +39,7 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     register.insert("OneHot", one_hot::one_hot);
     register.insert("Pad", pad::pad);
     register.insert("Pow", power::pow);
+    register.insert("QLinearMatMul", matmul::q_linear_mat_mul);
     register.insert("QuantizeLinear", quantize::quantize_linear);
     register.insert("RandomNormalLike", random::random_like);
     register.insert("RandomUniformLike", random::random_like);

@@ -62,6 +62,10 @@ impl Kernel for Bernoulli {
         let drawn = kernel::tensor_of(x.shape(), drawn.collect())?;
         Ok(tvec!(drawn.cast_to_dt(output)?.into_owned()))
     }
+
+    fn folds(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]
