@@ -2,12 +2,12 @@
 //!
 //! Sources: <https://onnx.ai/onnx/operators/onnx__MatMul.html>, the page `QLinearMatMul`, and
 //! <https://onnx.ai/onnx/operators/onnx__Gemm.html>.
-//! `MatMul` multiplies `[.., M, K]` and `[.., K, N]`, whose first axes broadcast; a vector counts as a matrix of one row
-//! before the product, of one column after it. `Gemm` computes `alpha * a * b + beta * c` of matrices, one or both
-//! transposed, where c is optional and broadcasts to `[M, N]`. f16, float, double, int32, int64, uint32 and uint64;
-//! half precision is computed as float, integers wrap.
-//! tract multiplies no integers but int32, no vector with a vector, and adds in a `Gemm` only float; it is used for the
-//! rest.
+//! `MatMul` multiplies `[.., M, K]` and `[.., K, N]`, whose first axes broadcast; a vector counts as a matrix
+//! of one row before the product, of one column after it. `Gemm` computes `alpha * a * b + beta * c` of
+//! matrices, one or both transposed, where c is optional and broadcasts to `[M, N]`. f16, float, double,
+//! int32, int64, uint32 and uint64; half precision is computed as float, integers wrap.
+//! tract multiplies no integers but int32, no vector with a vector, and adds in a `Gemm` only float; it is
+//! used for the rest.
 //! Errors: shapes that do not fit each other.
 
 use tract_onnx::model::ParsingContext;

@@ -1,4 +1,5 @@
-//! Operators of `ai.onnx` that tract has, but for some attributes, types or values computes wrongly or not at all.
+//! Operators of `ai.onnx` that tract has, but for some attributes, types or values computes wrongly or not at
+//! all.
 
 mod activation;
 mod bit_shift;

@@ -1,11 +1,11 @@
 //! `ai.onnx.Pad`: adds elements before and after the axes, or takes them away.
 //!
 //! Source: <https://onnx.ai/onnx/operators/onnx__Pad.html>.
-//! Inputs: data of any type; for each axis how many elements to add before it, then for each how many after it, int64;
-//! optionally the constant to add, else 0, and the axes that are meant, else all. The mode `constant` adds that, `edge`
-//! repeats the first and last element, `reflect` mirrors at them, and `wrap` starts over at the other end.
-//! tract lacks the mode `wrap`, bools and strings, a constant that is a vector of one, and what only the run tells; it is
-//! used for the rest, and before opset 11.
+//! Inputs: data of any type; for each axis how many elements to add before it, then for each how many after
+//! it, int64; optionally the constant to add, else 0, and the axes that are meant, else all. The mode
+//! `constant` adds that, `edge` repeats the first and last element, `reflect` mirrors at them, and `wrap`
+//! starts over at the other end. tract lacks the mode `wrap`, bools and strings, a constant that is a vector
+//! of one, and what only the run tells; it is used for the rest, and before opset 11.
 //! Errors: lists of other lengths, axes out of range, results too large, nothing to repeat.
 
 use tract_onnx::model::ParsingContext;

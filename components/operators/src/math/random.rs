@@ -1,11 +1,11 @@
 //! `ai.onnx.Bernoulli`, `RandomNormalLike` and `RandomUniformLike`.
 //!
 //! Sources: <https://onnx.ai/onnx/operators/onnx__Bernoulli.html> and the pages `Random*Like`.
-//! `Bernoulli`: probabilities f16, float or double of any shape; the output, of the same shape and the type `dtype`
-//! (else the input's), is 1 with that probability and else 0. The numbers follow from the attribute `seed` (else 0) and
-//! how often the operator has run, so that a model gives the same whenever it is started anew.
-//! tract takes the `Like` operators for those that have a shape as an attribute, unless the name of the node says
-//! otherwise.
+//! `Bernoulli`: probabilities f16, float or double of any shape; the output, of the same shape and the type
+//! `dtype` (else the input's), is 1 with that probability and else 0. The numbers follow from the attribute
+//! `seed` (else 0) and how often the operator has run, so that a model gives the same whenever it is started
+//! anew. tract takes the `Like` operators for those that have a shape as an attribute, unless the name of the
+//! node says otherwise.
 //! Errors: other types.
 
 use std::sync::atomic::{AtomicU64, Ordering};

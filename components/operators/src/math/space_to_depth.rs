@@ -1,8 +1,8 @@
 //! `ai.onnx.SpaceToDepth`: moves blocks of height and width into the channels.
 //!
 //! Source: <https://onnx.ai/onnx/operators/onnx__SpaceToDepth.html>.
-//! Input `[N, C, H, W]` of any type, output `[N, C * b * b, H / b, W / b]` with `b` the `blocksize`. tract's operator
-//! knows the mode `DCR` only, and is used for it.
+//! Input `[N, C, H, W]` of any type, output `[N, C * b * b, H / b, W / b]` with `b` the `blocksize`. tract's
+//! operator knows the mode `DCR` only, and is used for it.
 //! Errors: an unknown mode, a height or width that is no multiple of the block size.
 
 use tract_onnx::model::ParsingContext;
