@@ -24,6 +24,11 @@ pub(crate) trait Kernel: std::fmt::Debug + Send + Sync + 'static {
 
     /// Computes the outputs. `inputs` are owned, so that a kernel may overwrite one in place (`into_tensor`).
     fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>>;
+
+    /// Whether the outputs of known inputs may be computed while typing, once for all runs.
+    fn folds(&self) -> bool {
+        true
+    }
 }
 
 /// Wraps `kernel` for the node that it was built from.
@@ -196,7 +201,9 @@ impl Op for KernelOp {
 }
 
 impl EvalOp for KernelOp {
-    op_out_of_plan!();
+    fn eval_out_of_plan(&self, inputs: TVec<TValue>) -> TractResult<Option<TVec<TValue>>> {
+        if self.kernel.folds() { Ok(Some(self.eval(&EvalContext::out_of_plan(), inputs)?)) } else { Ok(None) }
+    }
 
     fn eval(&self, _ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let plain = inputs.into_iter().map(|value| {

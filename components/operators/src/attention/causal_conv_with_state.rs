@@ -1,9 +1,10 @@
-//! `ai.onnx.CausalConvWithState`: a convolution of each channel with its own past, whose end is kept for the next call.
+//! `ai.onnx.CausalConvWithState`: a convolution of each channel with its own past, whose end is kept for the
+//! next call.
 //!
 //! Source: <https://onnx.ai/onnx/operators/onnx__CausalConvWithState.html>.
-//! Inputs: `[B, C, L]`, weights `[C, 1, K]`, then optionally a bias `[C]` and the past `[B, C, K - 1]` (else zeros); f16
-//! or float. Outputs: `[B, C, L]`, through SiLU if `activation` is `silu` or `swish`, and the last K - 1 positions of
-//! past and input, `[B, C, K - 1]`. Computed as float.
+//! Inputs: `[B, C, L]`, weights `[C, 1, K]`, then optionally a bias `[C]` and the past `[B, C, K - 1]` (else
+//! zeros); f16 or float. Outputs: `[B, C, L]`, through SiLU if `activation` is `silu` or `swish`, and the
+//! last K - 1 positions of past and input, `[B, C, K - 1]`. Computed as float.
 //! Errors: shapes that do not fit each other, an empty kernel, an unknown activation.
 
 use tract_onnx::model::ParsingContext;

@@ -2,10 +2,10 @@
 //!
 //! Source: <https://onnx.ai/onnx/operators/onnx__LinearAttention.html>.
 //! Inputs: query `[B, T, Hq * D]`, key `[B, T, Hkv * D]`, value `[B, T, Hkv * E]`; optionally the past state
-//! `[B, Hkv, D, E]`, else zeros; the decay, `[B, T, Hkv]` or `[B, T, Hkv * D]`, for the rules `gated` and `gated_delta`;
-//! beta, `[B, T, Hkv]` or `[B, T, 1]`, for `delta` and `gated_delta`. f16 or float, the state's type may be the other.
-//! Outputs: `[B, T, Hq * E]` of the query's type and the state, of the past state's type if there is one.
-//! Computed token by token as float; `chunk_size` is only a hint.
+//! `[B, Hkv, D, E]`, else zeros; the decay, `[B, T, Hkv]` or `[B, T, Hkv * D]`, for the rules `gated` and
+//! `gated_delta`; beta, `[B, T, Hkv]` or `[B, T, 1]`, for `delta` and `gated_delta`. f16 or float, the
+//! state's type may be the other. Outputs: `[B, T, Hq * E]` of the query's type and the state, of the past
+//! state's type if there is one. Computed token by token as float; `chunk_size` is only a hint.
 //! Errors: an unknown rule, inputs that the rule lacks or does not use, shapes that do not fit each other.
 
 use tract_onnx::model::ParsingContext;

@@ -2,14 +2,14 @@
 //!
 //! Source: <https://onnx.ai/onnx/operators/onnx__Attention.html>.
 //! Inputs: query `[B, Hq, S, D]`, key `[B, Hkv, T, D]` and value `[B, Hkv, T, E]`, or `[B, S, Hq * D]`,
-//! `[B, T, Hkv * D]` and `[B, T, Hkv * E]` with the attributes `q_num_heads` and `kv_num_heads`; Hq is a multiple of
-//! Hkv, and neighbouring heads of the query share one of key and value. Then optionally: a mask, bool or numbers to add,
-//! that broadcasts to `[B, Hq, S, P + T]`; past key `[B, Hkv, P, D]` and value `[B, Hkv, P, E]`, which go before the
-//! new ones; the number of keys that are no padding, int64 `[B]`. Types: f16, float, double.
-//! Outputs: `[B, Hq, S, E]` or `[B, S, Hq * E]`, present key and value, and the scores `[B, Hq, S, P + T]` at the step
-//! that `qk_matmul_output_mode` tells, of the query's type.
-//! Computed as float; as double if an input or `softmax_precision` is. A query that may attend no key gives zeros.
-//! From opset 24 on, a mask that is shorter than the keys hides the rest of them.
+//! `[B, T, Hkv * D]` and `[B, T, Hkv * E]` with the attributes `q_num_heads` and `kv_num_heads`; Hq is a
+//! multiple of Hkv, and neighbouring heads of the query share one of key and value. Then optionally: a mask,
+//! bool or numbers to add, that broadcasts to `[B, Hq, S, P + T]`; past key `[B, Hkv, P, D]` and value `[B,
+//! Hkv, P, E]`, which go before the new ones; the number of keys that are no padding, int64 `[B]`. Types:
+//! f16, float, double. Outputs: `[B, Hq, S, E]` or `[B, S, Hq * E]`, present key and value, and the scores
+//! `[B, Hq, S, P + T]` at the step that `qk_matmul_output_mode` tells, of the query's type.
+//! Computed as float; as double if an input or `softmax_precision` is. A query that may attend no key gives
+//! zeros. From opset 24 on, a mask that is shorter than the keys hides the rest of them.
 //! Errors: shapes that do not fit each other, a past key without a past value, unknown attribute values.
 
 use std::ops::Range;

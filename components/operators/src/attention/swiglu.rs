@@ -1,8 +1,8 @@
 //! `ai.onnx.SwiGLU`: `a * sigmoid(alpha * a) * b`, per element.
 //!
 //! Source: <https://onnx.ai/onnx/operators/onnx__SwiGLU.html>.
-//! Inputs `a` and `b` of the same shape and type f16, float or double; so is the output. Computed as float, doubles as
-//! doubles. An absent `alpha` is 1. Errors: shapes or types that differ.
+//! Inputs `a` and `b` of the same shape and type f16, float or double; so is the output. Computed as float,
+//! doubles as doubles. An absent `alpha` is 1. Errors: shapes or types that differ.
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;

@@ -1,8 +1,10 @@
-//! `ai.onnx.Celu` and `Swish`: `max(0, x) + min(0, alpha * (exp(x / alpha) - 1))` and `x * sigmoid(alpha * x)`.
+//! `ai.onnx.Celu` and `Swish`: `max(0, x) + min(0, alpha * (exp(x / alpha) - 1))` and `x * sigmoid(alpha *
+//! x)`.
 //!
-//! Sources: <https://onnx.ai/onnx/operators/onnx__Celu.html> and <https://onnx.ai/onnx/operators/onnx__Swish.html>.
-//! Input and output of the same shape; f16, float or double, computed as float, doubles as doubles. An absent `alpha`
-//! is 1. tract's `Swish` ignores it and is used where it is 1; its `Celu` forgets to multiply by it.
+//! Sources: <https://onnx.ai/onnx/operators/onnx__Celu.html> and
+//! <https://onnx.ai/onnx/operators/onnx__Swish.html>. Input and output of the same shape; f16, float or
+//! double, computed as float, doubles as doubles. An absent `alpha` is 1. tract's `Swish` ignores it and is
+//! used where it is 1; its `Celu` forgets to multiply by it.
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;

@@ -1,9 +1,10 @@
 //! `ai.onnx.BitShift`: shifts the bits of integers.
 //!
 //! Source: <https://onnx.ai/onnx/operators/onnx__BitShift.html>.
-//! Inputs of the same integer type, broadcast to each other. The shift to the right keeps the sign. A shift that is
-//! negative or moves every bit out leaves the sign, so 0 or -1, to the right, and 0 to the left; tract panics on it.
-//! Errors: an unknown direction, types that are no integers, shapes that do not broadcast.
+//! Inputs of the same integer type, broadcast to each other. The shift to the right keeps the sign. A shift
+//! that is negative or moves every bit out leaves the sign, so 0 or -1, to the right, and 0 to the left;
+//! tract panics on it. Errors: an unknown direction, types that are no integers, shapes that do not
+//! broadcast.
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;

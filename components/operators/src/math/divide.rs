@@ -1,10 +1,10 @@
 //! `ai.onnx.Div` and `Mod` of integers, whose divisor may be zero.
 //!
-//! Sources: <https://onnx.ai/onnx/operators/onnx__Div.html> and <https://onnx.ai/onnx/operators/onnx__Mod.html>.
-//! Inputs of the same integer type, broadcast to each other. `Div` rounds towards zero; the remainder of `Mod` has the
-//! sign of the divisor or, with `fmod` 1, of the dividend. tract panics on a division by zero; it is used for floats, and
-//! for divisors that are known while typing not to be zero.
-//! Errors: a division by zero, shapes that do not broadcast.
+//! Sources: <https://onnx.ai/onnx/operators/onnx__Div.html> and
+//! <https://onnx.ai/onnx/operators/onnx__Mod.html>. Inputs of the same integer type, broadcast to each other.
+//! `Div` rounds towards zero; the remainder of `Mod` has the sign of the divisor or, with `fmod` 1, of the
+//! dividend. tract panics on a division by zero; it is used for floats, and for divisors that are known while
+//! typing not to be zero. Errors: a division by zero, shapes that do not broadcast.
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;

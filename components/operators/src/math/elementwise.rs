@@ -1,9 +1,9 @@
 //! What tract's operators on single elements lack: doubles, and `Equal` of bools.
 //!
-//! Sources: <https://onnx.ai/onnx/operators/>, the pages `Erf`, `Gelu`, `HardSwish`, `IsInf`, `IsNaN`, `LeakyRelu`,
-//! `Round`, `Sigmoid` and `Equal`.
-//! Input and output of the same shape, double; of `IsInf` and `IsNaN` the output is bool. `Equal` compares two inputs
-//! that broadcast to each other. Other types are left to tract.
+//! Sources: <https://onnx.ai/onnx/operators/>, the pages `Erf`, `Gelu`, `HardSwish`, `IsInf`, `IsNaN`,
+//! `LeakyRelu`, `Round`, `Sigmoid` and `Equal`.
+//! Input and output of the same shape, double; of `IsInf` and `IsNaN` the output is bool. `Equal` compares
+//! two inputs that broadcast to each other. Other types are left to tract.
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI, FRAC_2_SQRT_PI};
 

@@ -1,13 +1,16 @@
-//! `ai.onnx.Gather`, `GatherND`, `ScatterElements` and `ScatterND`: read and write the elements that indices tell.
+//! `ai.onnx.Gather`, `GatherND`, `ScatterElements` and `ScatterND`: read and write the elements that indices
+//! tell.
 //!
-//! Sources: <https://onnx.ai/onnx/operators/onnx__Gather.html>, <https://onnx.ai/onnx/operators/onnx__GatherND.html>,
-//! <https://onnx.ai/onnx/operators/onnx__ScatterElements.html>, <https://onnx.ai/onnx/operators/onnx__ScatterND.html>.
-//! Data of any type, indices int32 or int64, where a negative one counts from the end; `GatherND` and `ScatterND` have
-//! in the last axis of the indices one for each of the first axes of the data, for `GatherND` after its `batch_dims`.
-//! What is scattered replaces the data or, by the attribute `reduction`, is combined with it (numbers only).
-//! tract panics on indices out of range and takes no negative ones for the `ND` operators. Its `Gather` is used where
-//! the indices are known while typing and in range.
-//! Errors: an index out of range, shapes that do not fit each other, an unknown reduction.
+//! Sources: <https://onnx.ai/onnx/operators/onnx__Gather.html>,
+//! <https://onnx.ai/onnx/operators/onnx__GatherND.html>,
+//! <https://onnx.ai/onnx/operators/onnx__ScatterElements.html>,
+//! <https://onnx.ai/onnx/operators/onnx__ScatterND.html>. Data of any type, indices int32 or int64, where a
+//! negative one counts from the end; `GatherND` and `ScatterND` have in the last axis of the indices one for
+//! each of the first axes of the data, for `GatherND` after its `batch_dims`. What is scattered replaces the
+//! data or, by the attribute `reduction`, is combined with it (numbers only). tract panics on indices out of
+//! range and takes no negative ones for the `ND` operators. Its `Gather` is used where the indices are known
+//! while typing and in range. Errors: an index out of range, shapes that do not fit each other, an unknown
+//! reduction.
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
@@ -65,8 +68,8 @@ fn accept_indices(fact: &TypedFact) -> TractResult<()> {
     kernel::accept("indices", fact, &[DatumType::I32, DatumType::I64, DatumType::TDim])
 }
 
-/// The start in `data` of each block that a row of `indices` tells, and the length of a block. The rows belong to
-/// `batch` first axes in turn.
+/// The start in `data` of each block that a row of `indices` tells, and the length of a block. The rows
+/// belong to `batch` first axes in turn.
 fn starts(data: &[usize], indices: &Tensor, batch: usize) -> TractResult<(Vec<usize>, usize)> {
     let Some((&depth, rows)) = indices.shape().split_last() else {
         bail!("expected indices of rank 1 or more")

@@ -1,9 +1,9 @@
 //! Operators of tract that need some inputs while typing, for models where only the run tells them.
 //!
 //! Sources: <https://onnx.ai/onnx/operators/>, the pages of [`OPERATORS`].
-//! The rank of the output follows from the ranks and lengths of the inputs; what tract cannot type is then computed by
-//! tract alone, once all inputs are known. That costs more than the operator in a plan, so it is the last resort.
-//! Errors: what tract refuses, and lengths of axes and shapes that are unknown themselves.
+//! The rank of the output follows from the ranks and lengths of the inputs; what tract cannot type is then
+//! computed by tract alone, once all inputs are known. That costs more than the operator in a plan, so it is
+//! the last resort. Errors: what tract refuses, and lengths of axes and shapes that are unknown themselves.
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::attribute_proto::AttributeType;

@@ -1,8 +1,8 @@
 //! `ai.onnx.LogSoftmax`: `x - log(sum(exp(x)))` along an axis.
 //!
 //! Source: <https://onnx.ai/onnx/operators/onnx__LogSoftmax.html>.
-//! Input and output of the same shape; f16, float or double, computed as float, doubles as doubles. `axis` is by default
-//! the last; before opset 13 it is by default 1, and the sum is over it and all axes after it.
+//! Input and output of the same shape; f16, float or double, computed as float, doubles as doubles. `axis` is
+//! by default the last; before opset 13 it is by default 1, and the sum is over it and all axes after it.
 //! tract takes the logarithm of its softmax, which for an unlikely class is minus infinity.
 //! Errors: an axis that the input does not have.
 

@@ -1,12 +1,13 @@
-//! `ai.onnx.MatMul` and `Gemm`: products of matrices, of types and ranks that tract refuses.
+//! `ai.onnx.MatMul`, `QLinearMatMul` and `Gemm`: products of matrices, of types and ranks that tract refuses.
 //!
-//! Sources: <https://onnx.ai/onnx/operators/onnx__MatMul.html> and <https://onnx.ai/onnx/operators/onnx__Gemm.html>.
-//! `MatMul` multiplies `[.., M, K]` and `[.., K, N]`, whose first axes broadcast; a vector counts as a matrix of one row
-//! before the product, of one column after it. `Gemm` computes `alpha * a * b + beta * c` of matrices, one or both
-//! transposed, where c is optional and broadcasts to `[M, N]`. f16, float, double, int32, int64, uint32 and uint64;
-//! half precision is computed as float, integers wrap.
-//! tract multiplies no integers but int32, no vector with a vector, and adds in a `Gemm` only float; it is used for the
-//! rest.
+//! Sources: <https://onnx.ai/onnx/operators/onnx__MatMul.html>, the page `QLinearMatMul`, and
+//! <https://onnx.ai/onnx/operators/onnx__Gemm.html>.
+//! `MatMul` multiplies `[.., M, K]` and `[.., K, N]`, whose first axes broadcast; a vector counts as a matrix
+//! of one row before the product, of one column after it. `Gemm` computes `alpha * a * b + beta * c` of
+//! matrices, one or both transposed, where c is optional and broadcasts to `[M, N]`. f16, float, double,
+//! int32, int64, uint32 and uint64; half precision is computed as float, integers wrap.
+//! tract multiplies no integers but int32, no vector with a vector, and adds in a `Gemm` only float; it is
+//! used for the rest.
 //! Errors: shapes that do not fit each other.
 
 use tract_onnx::model::ParsingContext;
@@ -129,6 +130,35 @@ fn products<T: Number>(left: &Tensor, right: &Tensor) -> TractResult<Tensor> {
     Ok(tensor1(&product))
 }
 
+/// `QLinearMatMul` with scales of half precision, which tract takes once they are float.
+pub(super) fn q_linear_mat_mul(ctx: &ParsingContext, node: &NodeProto) -> Built {
+    let (upstream, _) = choice::upstream(ctx, node)?;
+    let no_half = |inputs: &[TypedFact]| inputs.iter().all(|fact| fact.datum_type != f16::datum_type());
+    choice::upstream_if(ctx, node, no_half, QLinearMatMul { upstream })
+}
+
+#[derive(Debug)]
+struct QLinearMatMul {
+    upstream: Box<dyn InferenceOp>,
+}
+
+impl Kernel for QLinearMatMul {
+    fn facts(&self, inputs: &[Option<&TypedFact>], _: &Lengths) -> TractResult<TVec<TypedFact>> {
+        let [a, _, _, b, _, _, _, zero] = kernel::required(inputs)?;
+        Ok(tvec!(zero.datum_type.fact(Shapes::of(a.shape.dims(), b.shape.dims())?.product)))
+    }
+
+    fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>> {
+        let float = |input: TValue| {
+            input.cast_to_dt(computed(input.datum_type())).map(|x| x.into_owned().into_tvalue())
+        };
+        let inputs = inputs.into_iter().flatten().map(float).collect::<TractResult<_>>()?;
+        let outputs =
+            self.upstream.eval_out_of_plan(inputs)?.context("expected an operator without a state")?;
+        Ok(outputs.into_iter().map(TValue::into_tensor).collect())
+    }
+}
+
 #[derive(Debug)]
 struct Gemm {
     alpha: f32,
@@ -222,6 +252,16 @@ mod tests {
             let output = typed(tensor2(&[[27f32, 44.0]]));
             expect(node("", "Gemm", attributes()), &inputs, &[output]);
         }
+    }
+
+    #[test]
+    fn scales_of_half_precision_quantize() {
+        let half = |x: f32| Some(tensor0(f16::from_f32(x)));
+        let (a, b) = (Some(tensor2(&[[3u8, 5]])), Some(tensor2(&[[10u8], [20]])));
+        let zero = || Some(tensor0(0u8));
+        let inputs = [a, half(0.5), Some(tensor0(1u8)), b, half(0.5), zero(), half(1.0), zero()];
+        // (1 * 5 + 2 * 10) / 1
+        expect(node("", "QLinearMatMul", vec![]), &inputs, &[tensor2(&[[25u8]])]);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Operators of `ai.onnx` that tract has, but for some attributes, types or values computes wrongly or not at all.
+//! Operators of `ai.onnx` that tract has, but for some attributes, types or values computes wrongly or not at
+//! all.
 
 mod activation;
 mod bit_shift;
@@ -34,6 +35,7 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     register.insert("Mod", divide::divide);
     register.insert("OneHot", one_hot::one_hot);
     register.insert("Pow", power::pow);
+    register.insert("QLinearMatMul", matmul::q_linear_mat_mul);
     register.insert("QuantizeLinear", quantize::quantize_linear);
     register.insert("Range", range::range);
     register.insert("ScatterElements", indices::scatter_elements);

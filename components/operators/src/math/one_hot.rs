@@ -1,9 +1,9 @@
 //! `ai.onnx.OneHot`: a new axis, on at the index that the input tells and off elsewhere.
 //!
 //! Source: <https://onnx.ai/onnx/operators/onnx__OneHot.html>.
-//! Inputs: indices, numbers of any type; the depth, one number; the two values off and on, `[2]`, of any type. Output:
-//! the values' type, the shape of the indices with an axis of the depth at `axis`, by default the last. A negative index
-//! counts from the end; one out of range is off everywhere, where tract panics.
+//! Inputs: indices, numbers of any type; the depth, one number; the two values off and on, `[2]`, of any
+//! type. Output: the values' type, the shape of the indices with an axis of the depth at `axis`, by default
+//! the last. A negative index counts from the end; one out of range is off everywhere, where tract panics.
 //! Errors: a depth that is not one number or too large, other than two values, an axis out of range.
 
 use tract_onnx::model::ParsingContext;

@@ -1,9 +1,9 @@
 //! `ai.onnx.Pow` of integers, and of a base and an exponent of different types.
 //!
 //! Source: <https://onnx.ai/onnx/operators/onnx__Pow.html>.
-//! Inputs that broadcast to each other: the base int32, int64, f16, float or double, the exponent any number; the output
-//! has the base's type. Computed as double. tract knows equal types only, and no negative exponent of an integer; it is
-//! used for floats and exponents that are known.
+//! Inputs that broadcast to each other: the base int32, int64, f16, float or double, the exponent any number;
+//! the output has the base's type. Computed as double. tract knows equal types only, and no negative exponent
+//! of an integer; it is used for floats and exponents that are known.
 //! Errors: shapes that do not broadcast.
 
 use tract_onnx::model::ParsingContext;

@@ -3,13 +3,13 @@
 //!
 //! Sources: <https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html> and
 //! <https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html>.
-//! Inputs: x of any shape, a scale and optionally a zero point of its shape: one for all, one for each index along
-//! `axis`, or, with `block_size`, one for each block along `axis`. Quantizes f16, float and int32 to int8, uint8, int16
-//! and uint16, the type of the zero point or `output_dtype`, else uint8, and rounds half to even. Dequantizes those and
-//! int32 to the scale's type or `output_dtype`. The quotient and the product are float, or half if the scale is.
-//! tract multiplies by the reciprocal of the scale, which rounds differently, and knows neither blocks nor 16 bits nor
-//! scales that are computed; its `DequantizeLinear` is used where it is right.
-//! Errors: other types, shapes that do not fit, an axis out of range.
+//! Inputs: x of any shape, a scale and optionally a zero point of its shape: one for all, one for each index
+//! along `axis`, or, with `block_size`, one for each block along `axis`. Quantizes f16, float and int32 to
+//! int8, uint8, int16 and uint16, the type of the zero point or `output_dtype`, else uint8, and rounds half
+//! to even. Dequantizes those and int32 to the scale's type or `output_dtype`. The quotient and the product
+//! are float, or half if the scale is. tract multiplies by the reciprocal of the scale, which rounds
+//! differently, and knows neither blocks nor 16 bits nor scales that are computed; its `DequantizeLinear` is
+//! used where it is right. Errors: other types, shapes that do not fit, an axis out of range.
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;

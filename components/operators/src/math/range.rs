@@ -1,9 +1,9 @@
 //! `ai.onnx.Range`: numbers from a start to before a limit, a step apart.
 //!
 //! Source: <https://onnx.ai/onnx/operators/onnx__Range.html>.
-//! Inputs: start, limit and step, one number each of the same type: int16, int32, int64, f16, float or double. Output: a
-//! vector of that type, `max(0, ceil((limit - start) / step))` numbers. tract panics on a step of zero; it is used where
-//! the step is known, and for the lengths of axes.
+//! Inputs: start, limit and step, one number each of the same type: int16, int32, int64, f16, float or
+//! double. Output: a vector of that type, `max(0, ceil((limit - start) / step))` numbers. tract panics on a
+//! step of zero; it is used where the step is known, and for the lengths of axes.
 //! Errors: a step of zero, more numbers than fit the memory.
 
 use tract_onnx::model::ParsingContext;

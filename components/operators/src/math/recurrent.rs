@@ -1,14 +1,14 @@
 //! `ai.onnx.RNN`, `GRU` and `LSTM`: a state that each step of a sequence changes.
 //!
-//! Sources: <https://onnx.ai/onnx/operators/onnx__RNN.html>, <https://onnx.ai/onnx/operators/onnx__GRU.html> and
-//! <https://onnx.ai/onnx/operators/onnx__LSTM.html>.
-//! Inputs, with D directions (1 or 2) and G gates (1, 3, 4): x `[T, B, I]`, weights `[D, G * H, I]`, recurrent weights
-//! `[D, G * H, H]`; optionally a bias `[D, 2 * G * H]`, the length of each sequence, int32 `[B]`, the initial state
-//! `[D, B, H]`, and for LSTM the initial cell `[D, B, H]` and peepholes `[D, 3 * H]`. f16, float or double.
-//! Outputs: all states `[T, D, B, H]`, zero after the end of a sequence; the last state and, for LSTM, cell
-//! `[D, B, H]`. With `layout` 1 the batch is the first axis. Computed as float, doubles as doubles.
-//! tract's operators know only the activations and the direction that ONNX presumes, ignore the rest, and need to know
-//! the size of the batch; they are used where that is all there is.
+//! Sources: <https://onnx.ai/onnx/operators/onnx__RNN.html>, <https://onnx.ai/onnx/operators/onnx__GRU.html>
+//! and <https://onnx.ai/onnx/operators/onnx__LSTM.html>.
+//! Inputs, with D directions (1 or 2) and G gates (1, 3, 4): x `[T, B, I]`, weights `[D, G * H, I]`,
+//! recurrent weights `[D, G * H, H]`; optionally a bias `[D, 2 * G * H]`, the length of each sequence, int32
+//! `[B]`, the initial state `[D, B, H]`, and for LSTM the initial cell `[D, B, H]` and peepholes `[D, 3 *
+//! H]`. f16, float or double. Outputs: all states `[T, D, B, H]`, zero after the end of a sequence; the last
+//! state and, for LSTM, cell `[D, B, H]`. With `layout` 1 the batch is the first axis. Computed as float,
+//! doubles as doubles. tract's operators know only the activations and the direction that ONNX presumes,
+//! ignore the rest, and need to know the size of the batch; they are used where that is all there is.
 //! Errors: an unknown direction or activation, shapes that do not fit each other.
 
 use tract_ndarray::linalg::general_mat_mul;
@@ -256,8 +256,8 @@ impl Recurrent {
     }
 }
 
-/// Adds to the rows of `sums` the rows of `left` times the transposed `right`; all rows but those of `sums` are `width`
-/// long.
+/// Adds to the rows of `sums` the rows of `left` times the transposed `right`; all rows but those of `sums`
+/// are `width` long.
 fn add_product<C: LinalgScalar>(left: &[C], right: &[C], width: usize, sums: &mut [C]) {
     if width == 0 || sums.is_empty() {
         return;

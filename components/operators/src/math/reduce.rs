@@ -1,13 +1,13 @@
 //! `ai.onnx.ReduceL1`, `L2`, `LogSum`, `LogSumExp`, `Max`, `Mean`, `Min`, `Prod`, `Sum` and `SumSquare`.
 //!
 //! Source: <https://onnx.ai/onnx/operators/>, the pages `Reduce*`.
-//! Input of any number type, for `Max` and `Min` also bool; output of the same type, whose reduced axes have the length
-//! 1 or, with `keepdims` 0, are gone. The axes are an attribute or, from opset 18 (`ReduceSum` 13) on, an input; none
-//! are all, or with `noop_with_empty_axes` really none. Of nothing, the sum is 0, the product 1, the maximum the lowest
-//! value of the type and the minimum the highest. Sums of integers wrap; all else is computed as double.
-//! tract lacks bools, unsigned integers of 32 and 64 bits, some squares, and axes that only the run tells; its
-//! `ReduceLogSumExp` overflows, and its extrema of floats overlook NaN and are finite for nothing. It is used for the
-//! rest.
+//! Input of any number type, for `Max` and `Min` also bool; output of the same type, whose reduced axes have
+//! the length 1 or, with `keepdims` 0, are gone. The axes are an attribute or, from opset 18 (`ReduceSum` 13)
+//! on, an input; none are all, or with `noop_with_empty_axes` really none. Of nothing, the sum is 0, the
+//! product 1, the maximum the lowest value of the type and the minimum the highest. Sums of integers wrap;
+//! all else is computed as double. tract lacks bools, unsigned integers of 32 and 64 bits, some squares, and
+//! axes that only the run tells; its `ReduceLogSumExp` overflows, and its extrema of floats overlook NaN and
+//! are finite for nothing. It is used for the rest.
 //! Errors: an axis that the input does not have.
 
 use tract_onnx::model::ParsingContext;

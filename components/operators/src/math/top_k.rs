@@ -1,9 +1,9 @@
 //! `ai.onnx.TopK`: the largest or smallest elements along an axis, and where they are.
 //!
 //! Source: <https://onnx.ai/onnx/operators/onnx__TopK.html>.
-//! Inputs: numbers of any type and shape, and how many of them, int64 `[1]` (before opset 10 the attribute `k`). Outputs:
-//! the elements, from the largest (`largest` 0: the smallest) on, and their indices, int64. Of equal ones the first comes
-//! first; what is not a number comes last. tract gives more than there are.
+//! Inputs: numbers of any type and shape, and how many of them, int64 `[1]` (before opset 10 the attribute
+//! `k`). Outputs: the elements, from the largest (`largest` 0: the smallest) on, and their indices, int64. Of
+//! equal ones the first comes first; what is not a number comes last. tract gives more than there are.
 //! Errors: a count that is negative or more than the axis has, an axis that the input does not have.
 
 use std::cmp::Ordering;
