@@ -17,7 +17,7 @@ mod tensor;
 
 use std::sync::OnceLock;
 
-use exports::edgewit::inference::load::{ExternalFile, Guest as LoadGuest, Identity, Report};
+use exports::edgewit::inference::load::{Effort, ExternalFile, Guest as LoadGuest, Identity, Report};
 use exports::edgewit::inference::predict::{Guest as PredictGuest, ModelMetadata};
 use exports::edgewit::inference::types::{Error, Tensor};
 
@@ -39,16 +39,24 @@ static MODEL: OnceLock<model::Model> = OnceLock::new();
 struct Predictor;
 
 impl LoadGuest for Predictor {
-    fn check(file: Vec<u8>, external: Vec<ExternalFile>) -> Result<Report, Error> {
+    fn check(file: Vec<u8>, external: Vec<ExternalFile>, effort: Effort) -> Result<Report, Error> {
         panic::keep_messages();
-        load::check(file, &external)
+        if effort == Effort::Explain {
+            panic::keep_nodes();
+        }
+        load::check(file, &external, effort != Effort::Interpret)
     }
 
-    fn load(file: Vec<u8>, external: Vec<ExternalFile>, identity: Identity) -> Result<Report, Error> {
+    fn load(
+        file: Vec<u8>,
+        external: Vec<ExternalFile>,
+        identity: Identity,
+        planned: bool,
+    ) -> Result<(), Error> {
         panic::keep_messages();
-        let (model, report) = load::load(file, external, identity)?;
+        let model = load::load(file, &external, identity, planned)?;
         match MODEL.set(model) {
-            Ok(()) => Ok(report),
+            Ok(()) => Ok(()),
             Err(_) => Err(Error::Execution("this instance has a model already".into())),
         }
     }

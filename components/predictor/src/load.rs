@@ -20,62 +20,77 @@ use crate::exports::edgewit::inference::types::{Datatype, Error};
 use crate::model::{Engine, Input, Model, Output, Plan};
 use crate::tensor;
 
-/// What is known of `file` before it runs.
-pub(crate) fn check(file: Vec<u8>, external: &[ExternalFile]) -> Result<Report, Error> {
-    let mut onnx = tract_onnx::onnx();
-    operators::register(&mut onnx);
+/// What is known of `file` before it runs, with `planned` after a trial of its plan.
+pub(crate) fn check(file: Vec<u8>, external: &[ExternalFile], planned: bool) -> Result<Report, Error> {
+    let onnx = onnx();
     let mut proto = decode(file)?;
     let mut report = survey(&onnx, &proto);
-    if report.fault.is_none() && report.refusals.is_empty() {
-        match build(&onnx, &mut proto, external) {
-            Ok(built) => report.execution = Some(built.execution),
-            Err(error) => report.fault = Some(text(error)),
+    if report.fault.is_some() || !report.refusals.is_empty() {
+        return Ok(report);
+    }
+    let execution = prepared(&mut proto, external).and_then(|()| {
+        if !planned {
+            return interpret(&onnx, &proto).map(|_| Execution::Interpreted(String::new()));
         }
+        let reason = match plan(&onnx, &proto) {
+            Ok(graph) => match graph.trial() {
+                Ok(()) => return Ok(Execution::Planned),
+                Err(error) => error,
+            },
+            Err(error) => error,
+        };
+        match interpret(&onnx, &proto) {
+            Ok(graph) => match (graph.trial(), plan(&onnx, &proto)) {
+                // A trial on zeros may be wrong of itself; then it says nothing against the plan.
+                (Err(_), Ok(_)) => Ok(Execution::Planned),
+                _ => Ok(Execution::Interpreted(format!("{reason:#}"))),
+            },
+            // A wrong graph is wrong for both; what the plan says of it is the more exact.
+            Err(error) => bail!("{reason:#}\n  and node by node: {error:#}"),
+        }
+    });
+    match execution {
+        Ok(execution) => report.execution = Some(execution),
+        Err(error) => report.fault = Some(format!("{error:#}")),
     }
     Ok(report)
 }
 
-/// Parses and optimises `file`.
+/// Parses and optimises `file`, with a plan or without.
 ///
 /// # Errors
-/// `invalid-input` when the file is not a whole ONNX model, `unsupported` naming every node that
-/// cannot run, or what is wrong with the graph.
+/// `invalid-input` when the file is not a whole ONNX model, `unsupported` when it cannot run so.
 pub(crate) fn load(
     file: Vec<u8>,
-    external: Vec<ExternalFile>,
+    external: &[ExternalFile],
     identity: Identity,
-) -> Result<(Model, Report), Error> {
-    let mut onnx = tract_onnx::onnx();
-    operators::register(&mut onnx);
+    planned: bool,
+) -> Result<Model, Error> {
+    let onnx = onnx();
     let mut proto = decode(file)?;
-    let mut report = survey(&onnx, &proto);
-    if let Some(fault) = report.fault {
-        return Err(Error::Unsupported(fault));
-    }
-    if !report.refusals.is_empty() {
-        return Err(Error::Unsupported(refused(&report.refusals)));
-    }
-    let built = build(&onnx, &mut proto, &external)?;
-    report.execution = Some(built.execution);
+    let labels = proto.graph.as_ref().map(operators::entry_names).unwrap_or_default();
+    let mut load = || {
+        prepared(&mut proto, external)?;
+        if planned { plan(&onnx, &proto) } else { interpret(&onnx, &proto) }
+    };
+    let graph = load().map_err(|error| Error::Unsupported(format!("{error:#}")))?;
     let metadata = ModelMetadata {
         name: identity.name,
         version: identity.version,
         digest: identity.digest,
         manifest: identity.manifest,
-        inputs: built.described_inputs,
-        outputs: built.described_outputs,
+        inputs: describe(&graph.inputs, &labels),
+        outputs: describe(&graph.outputs, &labels),
     };
-    Ok((Model { metadata, inputs: built.inputs, outputs: built.outputs, engine: built.engine }, report))
+    let inputs = graph.inputs.into_iter().map(|(name, datatype, axes)| Input { name, datatype, axes });
+    let outputs = graph.outputs.into_iter().map(|(name, datatype, _)| Output { name, datatype });
+    Ok(Model { metadata, inputs: inputs.collect(), outputs: outputs.collect(), engine: graph.engine })
 }
 
-fn refused(refusals: &[Refusal]) -> String {
-    let nodes = refusals.iter().map(|refusal| {
-        let dot = if refusal.domain.is_empty() { "" } else { "." };
-        let operator = format!("{}{dot}{}", refusal.domain, refusal.operator);
-        let advice = refusal.advice.iter().map(|advice| format!("; {advice}")).collect::<String>();
-        format!("\n  node `{}`: {operator}: {}{advice}", refusal.node, refusal.reason)
-    });
-    format!("{} of the model's nodes cannot run:{}", refusals.len(), nodes.collect::<String>())
+fn onnx() -> Onnx {
+    let mut onnx = tract_onnx::onnx();
+    operators::register(&mut onnx);
+    onnx
 }
 
 /// What the file says, without trying to run it.
@@ -97,12 +112,6 @@ fn survey(onnx: &Onnx, proto: &ModelProto) -> Report {
         execution: None,
         refusals: refusals.collect(),
         fault: check_datatypes(proto).err(),
-    }
-}
-
-fn text(error: Error) -> String {
-    match error {
-        Error::InvalidInput(text) | Error::Unsupported(text) | Error::Execution(text) => text,
     }
 }
 
@@ -147,48 +156,58 @@ fn element(info: &ValueInfoProto) -> Option<DataType> {
     DataType::try_from(of.elem_type).ok().filter(|r#type| *r#type != DataType::Undefined)
 }
 
-/// A graph that can run, and its tensors.
-struct Built {
-    inputs: Vec<Input>,
-    outputs: Vec<Output>,
-    described_inputs: Vec<TensorMetadata>,
-    described_outputs: Vec<TensorMetadata>,
-    engine: Engine,
-    execution: Execution,
-}
-
 /// The names, types and axes of the inputs or outputs.
 type Tensors = Vec<(String, Datatype, Vec<Axis>)>;
 
-fn build(onnx: &Onnx, proto: &mut ModelProto, external: &[ExternalFile]) -> Result<Built, Error> {
-    let labels = proto.graph.as_ref().map(operators::entry_names).unwrap_or_default();
+/// A graph that can run.
+struct Graph {
+    engine: Engine,
+    inputs: Tensors,
+    outputs: Tensors,
+}
+
+/// A trial on more elements than this would take longer than it is worth.
+const MOST_TRIAL_ELEMENTS: usize = 1 << 24;
+
+impl Graph {
+    /// Runs the graph on zeros, each varying axis 1 long, and the batch 2 long in a second run.
+    fn trial(&self) -> TractResult<()> {
+        for batch in [1, 2] {
+            let mut symbols = SymbolValues::default();
+            let mut values = tvec!();
+            for (_, datatype, axes) in &self.inputs {
+                let mut length = |(ix, axis): (usize, &Axis)| match axis {
+                    Axis::Fixed(length) => Some(*length),
+                    Axis::Symbol(symbol) => {
+                        let length = if ix == 0 { batch } else { 1 };
+                        if symbols.get(symbol).is_none() {
+                            symbols.set(symbol, length);
+                        }
+                        symbols.get(symbol).map(|length| length as usize)
+                    }
+                    Axis::Expression => None,
+                };
+                let shape = axes.iter().enumerate().map(&mut length).collect::<Option<TVec<usize>>>();
+                let small = |shape: &TVec<usize>| {
+                    let elements = shape.iter().try_fold(1usize, |all, axis| all.checked_mul(*axis));
+                    elements.is_some_and(|elements| elements <= MOST_TRIAL_ELEMENTS)
+                };
+                // Nothing to try where a length is not free, or there is too much.
+                let Some(shape) = shape.filter(small) else { return Ok(()) };
+                values.push(Tensor::zero_dt(tensor::to_datum(*datatype), &shape)?.into_tvalue());
+            }
+            self.engine.run(values, &symbols)?;
+        }
+        Ok(())
+    }
+}
+
+fn prepared(proto: &mut ModelProto, external: &[ExternalFile]) -> TractResult<()> {
     let files = external
         .iter()
         .map(|file| operators::ExternalFile { location: &file.location, bytes: &file.bytes })
         .collect::<Vec<_>>();
-    operators::prepare(proto, &files).map_err(|error| Error::InvalidInput(format!("{error:#}")))?;
-    let proto = &*proto;
-
-    // Axes without a name most likely mean one batch; where the graph says otherwise, each is its own.
-    let planned = typed(onnx, proto, true).or_else(|_| typed(onnx, proto, false)).and_then(plan);
-    let (engine, inputs, outputs, execution) = match planned {
-        Ok((engine, inputs, outputs)) => (engine, inputs, outputs, Execution::Planned),
-        Err(reason) => {
-            let (engine, inputs, outputs) = interpret(onnx, proto).map_err(|error| {
-                // A wrong graph is wrong for both; what the plan says of it is the more exact.
-                Error::Unsupported(format!("{reason:#}\n  and node by node: {error:#}"))
-            })?;
-            (engine, inputs, outputs, Execution::Interpreted(format!("{reason:#}")))
-        }
-    };
-    Ok(Built {
-        described_inputs: describe(&inputs, &labels),
-        described_outputs: describe(&outputs, &labels),
-        inputs: inputs.into_iter().map(|(name, datatype, axes)| Input { name, datatype, axes }).collect(),
-        outputs: outputs.into_iter().map(|(name, datatype, _)| Output { name, datatype }).collect(),
-        engine,
-        execution,
-    })
+    operators::prepare(proto, &files)
 }
 
 fn typed(onnx: &Onnx, proto: &ModelProto, shared: bool) -> TractResult<TypedModel> {
@@ -197,7 +216,9 @@ fn typed(onnx: &Onnx, proto: &ModelProto, shared: bool) -> TractResult<TypedMode
     model.into_typed()?.into_decluttered()
 }
 
-fn plan(model: TypedModel) -> TractResult<(Engine, Tensors, Tensors)> {
+fn plan(onnx: &Onnx, proto: &ModelProto) -> TractResult<Graph> {
+    // Axes without a name most likely mean one batch; where the graph says otherwise, each is its own.
+    let model = typed(onnx, proto, true).or_else(|_| typed(onnx, proto, false))?;
     let tensors = |outlets: &[OutletId], what: &str, name: &dyn Fn(usize, OutletId) -> String| {
         let tensor = |(ix, outlet): (usize, &OutletId)| {
             let (name, fact) = (name(ix, *outlet), model.outlet_fact(*outlet)?);
@@ -221,7 +242,7 @@ fn plan(model: TypedModel) -> TractResult<(Engine, Tensors, Tensors)> {
         }
         None => None,
     };
-    Ok((Engine::Planned { batch, single, any: optimised(model)? }, inputs, outputs))
+    Ok(Graph { engine: Engine::Planned { batch, single, any: optimised(model)? }, inputs, outputs })
 }
 
 fn optimised(model: TypedModel) -> TractResult<Plan> {
@@ -229,7 +250,7 @@ fn optimised(model: TypedModel) -> TractResult<Plan> {
 }
 
 /// Without a plan, types and shapes are what the file says.
-fn interpret(onnx: &Onnx, proto: &ModelProto) -> TractResult<(Engine, Tensors, Tensors)> {
+fn interpret(onnx: &Onnx, proto: &ModelProto) -> TractResult<Graph> {
     let interpreter = Interpreter::new(onnx, proto)?;
     let symbols = SymbolScope::default();
     let tensor = |info: &ValueInfoProto| -> TractResult<_> {
@@ -256,7 +277,7 @@ fn interpret(onnx: &Onnx, proto: &ModelProto) -> TractResult<(Engine, Tensors, T
         |info: &&ValueInfoProto| !graph.initializer.iter().any(|tensor| tensor.name == info.name);
     let inputs = tensors("input", &mut graph.input.iter().filter(initialised))?;
     let outputs = tensors("output", &mut graph.output.iter())?;
-    Ok((Engine::Interpreted { interpreter, _symbols: symbols }, inputs, outputs))
+    Ok(Graph { engine: Engine::Interpreted { interpreter, _symbols: symbols }, inputs, outputs })
 }
 
 fn describe(tensors: &Tensors, labels: &HashMap<String, Vec<String>>) -> Vec<TensorMetadata> {

@@ -40,7 +40,7 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
-    fn run(&self, inputs: TVec<TValue>, bound: &SymbolValues) -> TractResult<TVec<TValue>> {
+    pub(crate) fn run(&self, inputs: TVec<TValue>, bound: &SymbolValues) -> TractResult<TVec<TValue>> {
         match self {
             Engine::Planned { batch, single: Some(single), .. }
                 if batch.as_ref().and_then(|symbol| bound.get(symbol)) == Some(1) =>

@@ -18,7 +18,7 @@ use edgewit_core::manifest::ManifestError;
 use edgewit_core::{ModelMetadata, RowSchema};
 
 use crate::progress::Progress;
-use crate::runtime::{self, Identity, Instance, Limits, Loader, Report};
+use crate::runtime::{self, Execution, Identity, Instance, Limits, Loader, Report};
 use description::{Description, DescriptionError};
 use source::{Source, SourceError};
 
@@ -32,6 +32,14 @@ pub enum PackError {
     /// The files are not what a model consists of.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The model cannot run.
+    #[error("{model}: {}", refusal(.report))]
+    Refused {
+        /// The ONNX file.
+        model: String,
+        /// Why not: its refused nodes, or its fault.
+        report: Box<Report>,
+    },
     /// The model cannot be loaded.
     #[error("{model}: {error}")]
     Load {
@@ -82,7 +90,7 @@ pub struct Loaded {
 /// Loads the model of `source` into a sandbox and holds its manifest against it.
 ///
 /// # Errors
-/// [`PackError::Load`] naming every unsupported node, [`PackError::Manifest`].
+/// [`PackError::Refused`] naming every unsupported node, [`PackError::Load`], [`PackError::Manifest`].
 pub fn load(loader: &Loader, source: &Source, limits: &Limits) -> Result<Loaded, PackError> {
     let model = || source.model_path.display().to_string();
     let fault = |error| PackError::Load { model: model(), error };
@@ -92,8 +100,13 @@ pub fn load(loader: &Loader, source: &Source, limits: &Limits) -> Result<Loaded,
         digest: source.digest.clone(),
         manifest: source.manifest.to_json().map_err(SourceError::Json)?,
     };
-    let (mut instance, report) =
-        loader.load(&source.model, &source.external, &identity, limits).map_err(fault)?;
+    let report = check(loader, source, limits)?;
+    let planned = match &report.execution {
+        Some(execution) => matches!(execution, Execution::Planned),
+        None => return Err(PackError::Refused { model: model(), report: Box::new(report) }),
+    };
+    let loaded = loader.load(&source.model, &source.external, &identity, planned, limits);
+    let mut instance = loaded.map_err(fault)?;
     let metadata = instance.metadata().map_err(fault)?;
     metadata
         .manifest
@@ -101,6 +114,20 @@ pub fn load(loader: &Loader, source: &Source, limits: &Limits) -> Result<Loaded,
         .map_err(|error| PackError::Manifest { model: model(), error })?;
     let rows = RowSchema::new(&metadata).map_err(|error| error.to_string());
     Ok(Loaded { instance, metadata, rows, report })
+}
+
+/// Why the model of `report` cannot run, in words.
+fn refusal(report: &Report) -> String {
+    if let Some(fault) = &report.fault {
+        return fault.clone();
+    }
+    let nodes = report.refusals.iter().map(|refusal| {
+        let dot = if refusal.domain.is_empty() { "" } else { "." };
+        let operator = format!("{}{dot}{}", refusal.domain, refusal.operator);
+        let advice = refusal.advice.iter().map(|advice| format!("; {advice}")).collect::<String>();
+        format!("\n  node `{}`: {operator}: {}{advice}", refusal.node, refusal.reason)
+    });
+    format!("{} of the model's nodes cannot run:{}", report.refusals.len(), nodes.collect::<String>())
 }
 
 /// Says whether and how the model of `source` would run.

@@ -21,6 +21,14 @@ pub enum Error {
     /// The sandbox asked for more memory than it may have.
     #[error("the sandbox needed more than its {0} bytes of memory")]
     Memory(usize),
+    /// One of the three above, with the node of the model that was at work.
+    #[error("node {node}: {fault}")]
+    AtNode {
+        /// The node as tract shows it: number, name and operator.
+        node: String,
+        /// What happened.
+        fault: Box<Error>,
+    },
     /// The file is not a component that exports `edgewit:inference/predict`.
     #[error("not a packed model: {0}")]
     Component(String),

@@ -98,17 +98,22 @@ impl Instance {
 
     /// What a failed call means.
     pub(super) fn fault(&mut self, error: &wasmtime::Error) -> Error {
-        if self.store.data().refused_memory {
-            return Error::Memory(self.limits.memory);
+        let dump = error.downcast_ref::<WasmCoreDump>();
+        let fault = if self.store.data().refused_memory {
+            Error::Memory(self.limits.memory)
+        } else if let Some(Trap::Interrupt) = error.downcast_ref() {
+            Error::Deadline(self.limits.deadline)
+        } else {
+            let message = dump.and_then(|dump| panic::message(dump, &self.store));
+            Error::Trap(message.unwrap_or_else(|| match error.downcast_ref::<Trap>() {
+                Some(trap) => trap.to_string(),
+                None => format!("{error:#}"),
+            }))
+        };
+        match dump.and_then(|dump| panic::node(dump, &self.store)) {
+            Some(node) => Error::AtNode { node, fault: Box::new(fault) },
+            None => fault,
         }
-        if let Some(Trap::Interrupt) = error.downcast_ref() {
-            return Error::Deadline(self.limits.deadline);
-        }
-        let message = error.downcast_ref::<WasmCoreDump>().and_then(|dump| panic::message(dump, &self.store));
-        Error::Trap(message.unwrap_or_else(|| match error.downcast_ref::<Trap>() {
-            Some(trap) => trap.to_string(),
-            None => format!("{error:#}"),
-        }))
     }
 
     /// Gives the next call `deadline`.

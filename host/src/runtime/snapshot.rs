@@ -6,8 +6,10 @@
 
 use wasmtime_wizer::{WasmtimeWizerComponent, Wizer};
 
-use super::bindings::exports::edgewit::inference::load::Guest;
-use super::{CompileCache, Engine, Error, ExternalFile, Identity, Instance, Limits, Program, Report};
+use super::bindings::exports::edgewit::inference::load::{Effort, Guest};
+use super::{
+    CompileCache, Engine, Error, Execution, ExternalFile, Identity, Instance, Limits, Program, Report,
+};
 
 /// The unpacked predictor, compiled.
 pub struct Loader<'a> {
@@ -26,32 +28,51 @@ impl<'a> Loader<'a> {
         Ok(Loader { predictor, program })
     }
 
-    /// Loads an ONNX file into a new sandbox, which can then predict.
+    /// Loads an ONNX file into a new sandbox, which can then predict, in the way of running that
+    /// [`Loader::check`] reported.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`] when the file is not ONNX, [`Error::Unsupported`] naming every node
-    /// that cannot run, or a fault of the sandbox.
+    /// [`Error::InvalidInput`] when the file is not ONNX, [`Error::Unsupported`] when it cannot run,
+    /// or a fault of the sandbox.
     pub fn load(
         &self,
         model: &[u8],
         external: &[ExternalFile],
         identity: &Identity,
+        planned: bool,
         limits: &Limits,
-    ) -> Result<(Instance, Report), Error> {
+    ) -> Result<Instance, Error> {
         let (mut instance, load) = self.open(limits)?;
-        let called = load.call_load(&mut instance.store, model, external, identity);
-        let report = called.map_err(|error| instance.fault(&error))?.map_err(super::convert::error)?;
-        Ok((instance, report))
+        let called = load.call_load(&mut instance.store, model, external, identity, planned);
+        called.map_err(|error| instance.fault(&error))?.map_err(super::convert::error)?;
+        Ok(instance)
     }
 
-    /// Says whether and how an ONNX file would run, in a sandbox that is then dropped.
+    /// Says whether and how an ONNX file would run, in sandboxes that are then dropped.
+    ///
+    /// What brings the sandbox down while it is planned may still run node by node. If it does not,
+    /// the model is loaded once more to learn which node it was.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`] when the file is not ONNX, or a fault of the sandbox.
+    /// [`Error::InvalidInput`] when the file is not ONNX, [`Error::AtNode`] when the model brings
+    /// every sandbox down.
     pub fn check(&self, model: &[u8], external: &[ExternalFile], limits: &Limits) -> Result<Report, Error> {
-        let (mut instance, load) = self.open(limits)?;
-        let called = load.call_check(&mut instance.store, model, external);
-        called.map_err(|error| instance.fault(&error))?.map_err(super::convert::error)
+        let check = |effort| {
+            let (mut instance, load) = self.open(limits)?;
+            let called = load.call_check(&mut instance.store, model, external, effort);
+            called.map_err(|error| instance.fault(&error))?.map_err(super::convert::error)
+        };
+        let planning = match check(Effort::Plan) {
+            Err(error @ (Error::Trap(_) | Error::Memory(_) | Error::Deadline(_))) => error,
+            done => return done,
+        };
+        match check(Effort::Interpret) {
+            Ok(mut report) if report.execution.is_some() => {
+                report.execution = Some(Execution::Interpreted(format!("planning fails: {planning}")));
+                Ok(report)
+            }
+            _ => check(Effort::Explain),
+        }
     }
 
     /// A new sandbox, and what a model is given to in it.

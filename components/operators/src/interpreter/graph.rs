@@ -142,6 +142,7 @@ impl Graph {
         let inputs = self.inputs.iter().map(String::as_str).zip(inputs);
         let mut scope = Scope { values: constants.chain(inputs).collect(), around: Some(around) };
         for step in &self.steps {
+            log::trace!("Running \"{}\"", step.name);
             let results = step.run(&scope).with_context(|| format!("node `{}`", step.name))?;
             for name in &step.last_uses {
                 scope.values.remove(name.as_str());
@@ -155,6 +156,7 @@ impl Graph {
 impl Step {
     fn new(ctx: &ParsingContext, node: &NodeProto) -> TractResult<Self> {
         let name = crate::support::name(node).to_owned();
+        log::trace!("Creating node \"{name}\" {}", node.op_type);
         let action = Action::new(ctx, node).with_context(|| format!("node `{name}` ({})", node.op_type))?;
         let (inputs, outputs) = (node.input.clone(), node.output.clone());
         Ok(Self { name, inputs, outputs, action, last_uses: vec![] })
