@@ -5,6 +5,7 @@ mod center_crop_pad;
 mod compress;
 mod cumulative;
 mod det;
+mod one_hot;
 mod pad;
 pub(crate) mod pick;
 mod reshape;
@@ -26,6 +27,7 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     register.insert("CumSum", cumulative::cum_sum);
     register.insert("Det", det::det);
     register.insert("Expand", reshape::expand);
+    register.insert("OneHot", one_hot::one_hot);
     register.insert("Pad", pad::pad);
     register.insert("Reshape", reshape::reshape);
     register.insert("ReverseSequence", reverse_sequence::reverse_sequence);
