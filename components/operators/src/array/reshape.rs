@@ -62,8 +62,14 @@ fn build(ctx: &ParsingContext, node: &NodeProto, shape: usize, to: To) -> Built 
     if node.input.get(shape).is_none_or(String::is_empty) {
         return upstream::build(ctx, node);
     }
-    let fits: upstream::Fits = match shape {
-        0 => |inputs| upstream::are_known(inputs, &[0]),
+    let fits: upstream::Fits = match to {
+        To::Filled(_) => |inputs| upstream::are_known(inputs, &[0]),
+        To::Squeezed => {
+            |inputs| upstream::are_known(inputs, &[1]) && check_axes(&To::Squeezed, inputs).is_ok()
+        }
+        To::Unsqueezed => {
+            |inputs| upstream::are_known(inputs, &[1]) && check_axes(&To::Unsqueezed, inputs).is_ok()
+        }
         _ => |inputs| upstream::are_known(inputs, &[1]),
     };
     upstream::build_or(ctx, node, fits, Reshape { to })
@@ -108,29 +114,20 @@ impl To {
 
     fn shape(&self, from: &[usize], list: &[i64]) -> TractResult<Vec<usize>> {
         let rank = self.rank(from.len(), list.len())?;
-        let marked = |rank: usize| -> TractResult<Vec<bool>> {
-            let mut marked = vec![false; rank];
-            for ix in list {
-                let axis = axis(*ix, rank)?;
-                ensure!(!marked[axis], "expected each axis once, got {list:?}");
-                marked[axis] = true;
-            }
-            Ok(marked)
-        };
         let length = |len: i64| {
             usize::try_from(len).with_context(|| format!("expected lengths of 0 or more, got {list:?}"))
         };
         match self {
             Self::Filled(_) => list.iter().map(|len| length(*len)).collect(),
             Self::Squeezed => {
-                let marked = marked(from.len())?;
+                let marked = marked(list, from.len())?;
                 let ones = from.iter().zip(&marked).all(|(len, marked)| !marked || *len == 1);
                 ensure!(ones, "expected axes of length 1, got {list:?} of shape {from:?}");
                 Ok(from.iter().zip(marked).filter(|(_, marked)| !marked).map(|(len, _)| *len).collect())
             }
             Self::Unsqueezed => {
                 let mut from = from.iter();
-                Ok(marked(rank)?
+                Ok(marked(list, rank)?
                     .into_iter()
                     .map(|new| if new { 1 } else { from.next().copied().unwrap_or(1) })
                     .collect())
@@ -174,12 +171,36 @@ impl To {
     }
 }
 
+/// Which axes are listed.
+fn marked(list: &[i64], rank: usize) -> TractResult<Vec<bool>> {
+    let mut marked = vec![false; rank];
+    for ix in list {
+        let axis = axis(*ix, rank)?;
+        ensure!(!marked[axis], "expected each axis once, got {list:?}");
+        marked[axis] = true;
+    }
+    Ok(marked)
+}
+
+/// Refuses axes that are known before the run and upstream panics on.
+fn check_axes(to: &To, inputs: &[Option<&TypedFact>]) -> TractResult<()> {
+    let (Some(x), list) = to.split(inputs)? else { return Ok(()) };
+    let Some(list) = kernel::ints_of(list) else { return Ok(()) };
+    let list = list.iter().map(|axis| axis.to_i64()).collect::<Result<Vec<_>, _>>()?;
+    match to {
+        To::Squeezed => marked(&list, x.shape.len()).map(|_| ()),
+        To::Unsqueezed => marked(&list, x.shape.len() + list.len()).map(|_| ()),
+        _ => Ok(()),
+    }
+}
+
 impl Kernel for Reshape {
     fn facts(&self, inputs: &[Option<&TypedFact>], lengths: &Lengths) -> TractResult<TVec<TypedFact>> {
+        check_axes(&self.to, inputs)?;
         let (x, list) = self.to.split(inputs)?;
         kernel::accept("the list", list, &[DatumType::I64])?;
         let listed = list.shape.volume().to_usize().context("expected a list of known length")?;
-        let rank = self.to.rank(x.map_or(0, |x| x.rank()), listed)?;
+        let rank = self.to.rank(x.map_or(0, |x| x.shape.len()), listed)?;
         let shape: TVec<TDim> = (0..rank).map(|axis| lengths.unknown(0, axis)).collect();
         let datum_type = match &self.to {
             To::Filled(value) => value.datum_type(),

@@ -18,7 +18,25 @@ pub(crate) fn slice(ctx: &ParsingContext, node: &NodeProto) -> Built {
     if ctx.onnx_operator_set_version < 10 {
         return upstream::build(ctx, node);
     }
-    upstream::build_or(ctx, node, |inputs| upstream::are_known(inputs, &[1, 2, 3, 4]), Slice)
+    upstream::build_or(ctx, node, fits, Slice)
+}
+
+fn fits(inputs: &[Option<&TypedFact>]) -> bool {
+    upstream::are_known(inputs, &[1, 2, 3, 4]) && check(inputs).is_ok()
+}
+
+/// Refuses what is known before the run and upstream panics on.
+fn check(inputs: &[Option<&TypedFact>]) -> TractResult<()> {
+    let [x] = kernel::required(inputs)?;
+    let known = |ix: usize| kernel::optional(inputs, ix).and_then(kernel::ints_of).unwrap_or_default();
+    for ix in known(3).iter().filter_map(|ix| ix.to_i64().ok()) {
+        axis(ix, x.shape.len())?;
+    }
+    ensure!(
+        known(4).iter().all(|step| !step.to_i64().is_ok_and(|step| step == 0)),
+        "expected steps other than 0"
+    );
+    Ok(())
 }
 
 #[derive(Debug)]
@@ -45,6 +63,7 @@ fn places(len: usize, start: i64, end: i64, step: i64) -> TractResult<Vec<usize>
 impl Kernel for Slice {
     fn facts(&self, inputs: &[Option<&TypedFact>], lengths: &Lengths) -> TractResult<TVec<TypedFact>> {
         let [x, starts, ends] = kernel::required(inputs)?;
+        check(inputs)?;
         for bounds in [starts, ends] {
             kernel::accept("the bounds", bounds, &[DatumType::I32, DatumType::I64])?;
         }

@@ -30,7 +30,7 @@ impl Kernel for Split {
     fn facts(&self, inputs: &[Option<&TypedFact>], lengths: &Lengths) -> TractResult<TVec<TypedFact>> {
         let [x, parts] = kernel::required(inputs)?;
         kernel::accept("the lengths", parts, &[DatumType::I64])?;
-        let axis = axis(self.axis, x.rank())?;
+        let axis = axis(self.axis, x.shape.len())?;
         let part = |part: usize| {
             let mut shape = x.shape.to_tvec();
             shape[axis] = lengths.unknown(part, axis);
