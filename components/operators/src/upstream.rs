@@ -73,8 +73,12 @@ impl Op for Choice {
 
 impl EvalOp for Choice {
     fn eval_out_of_plan(&self, inputs: TVec<TValue>) -> TractResult<Option<TVec<TValue>>> {
-        // Folding constants is no matter of speed, and the kernel refuses what upstream panics on.
-        self.own.eval_out_of_plan(inputs)
+        // Only upstream computes with symbols. Of numbers, folding constants is no matter of speed, and the kernel
+        // refuses what upstream panics on.
+        match inputs.iter().any(|value| value.datum_type().is_tdim()) {
+            true => self.usual.eval_out_of_plan(inputs),
+            false => self.own.eval_out_of_plan(inputs),
+        }
     }
 
     fn eval(&self, ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {

@@ -39,11 +39,11 @@ fn fits(inputs: &[Option<&TypedFact>]) -> bool {
     };
     let known = axes.and_then(known_axes);
     upstream::are_known(inputs, &[2, 3])
-        && value.is_none_or(|value| value.rank() == 0)
+        && value.is_none_or(|value| value.shape.is_empty())
         && pads.iter().all(|pad| pad.to_i64().map_or(true, |pad| pad >= 0))
         && x.datum_type != String::datum_type()
         && axes.is_some() == known.is_some()
-        && per_axis(x.rank(), &pads, known.as_deref()).is_ok()
+        && per_axis(x.shape.len(), &pads, known.as_deref()).is_ok()
 }
 
 /// As [`fits`], for the modes that need elements to pad with: upstream panics where there are not enough.
@@ -53,8 +53,9 @@ fn fits_repeating(inputs: &[Option<&TypedFact>]) -> bool {
         kernel::ints_of(pads).and_then(|pads| pads.iter().map(|pad| pad.to_i64().ok()).max().flatten());
     let enough = |len: &TDim| len.to_i64().is_ok_and(|len| most.is_some_and(|most| most < len));
     let padded = pads.konst.as_deref().and_then(|pads| elements::<i64>(pads).ok());
-    let is_padded =
-        |axis: usize| padded.is_none_or(|pads| pads.iter().skip(axis).step_by(x.rank()).any(|pad| *pad != 0));
+    let is_padded = |axis: usize| {
+        padded.is_none_or(|pads| pads.iter().skip(axis).step_by(x.shape.len()).any(|pad| *pad != 0))
+    };
     fits(inputs)
         && inputs.len() < 4
         && x.shape.iter().enumerate().all(|(axis, len)| !is_padded(axis) || enough(len))

@@ -31,9 +31,9 @@ impl Kernel for Tile {
             Some(repeats) => {
                 x.shape.iter().zip(repeats).map(|(len, repeats)| len.clone() * repeats).collect()
             }
-            None => (0..x.rank()).map(|axis| lengths.unknown(0, axis)).collect(),
+            None => (0..x.shape.len()).map(|axis| lengths.unknown(0, axis)).collect(),
         };
-        ensure!(shape.len() == x.rank(), "expected {} repeats, got {}", x.rank(), shape.len());
+        ensure!(shape.len() == x.shape.len(), "expected {} repeats, got {}", x.shape.len(), shape.len());
         Ok(tvec!(kernel::fact(x.datum_type, shape)?))
     }
 
