@@ -121,7 +121,8 @@ impl<'a> Given<'a> for TValue {
 
 /// Checks the type of an input.
 pub(crate) fn accept(what: &str, fact: &TypedFact, types: &[DatumType]) -> TractResult<()> {
-    ensure!(types.contains(&fact.datum_type), "expected {what} of type {types:?}, got {:?}", fact.datum_type);
+    let datum_type = if fact.datum_type.is_tdim() { DatumType::I64 } else { fact.datum_type };
+    ensure!(types.contains(&datum_type), "expected {what} of type {types:?}, got {:?}", fact.datum_type);
     Ok(())
 }
 
@@ -277,12 +278,15 @@ impl InferenceOp for KernelOp {
     as_op!();
 }
 
-/// The fact once type and shape are known; `TDim` counts as int64.
-pub(crate) fn typed(fact: &InferenceFact) -> Option<TypedFact> {
-    let mut typed = TypedFact::try_from(fact).ok()?;
-    if typed.datum_type.is_tdim() {
-        typed.datum_type = i64::datum_type();
-        // Kept symbolic where it is: `ints_of` reads it.
+/// The fact once type and shape are known; `TDim` is int64, unless its value is symbolic, which `ints_of` reads.
+fn typed(fact: &InferenceFact) -> Option<TypedFact> {
+    let typed = TypedFact::try_from(fact).ok()?;
+    if !typed.datum_type.is_tdim() {
+        return Some(typed);
     }
-    Some(typed)
+    match typed.konst.as_ref().map(|value| value.cast_to::<i64>()) {
+        Some(Ok(value)) => TypedFact::try_from(value.into_owned().into_arc_tensor()).ok(),
+        Some(Err(_)) => Some(typed),
+        None => Some(i64::fact(typed.shape.iter())),
+    }
 }

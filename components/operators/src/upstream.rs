@@ -24,13 +24,39 @@ pub(crate) fn build(ctx: &ParsingContext, node: &NodeProto) -> Built {
 /// Whether tract's operator serves, given the inputs as the operator has them.
 pub(crate) type Fits = fn(&[Option<&TypedFact>]) -> bool;
 
-/// tract's operator where it `fits`, else `kernel`.
+/// tract's operator where it `fits`, else `kernel`, which serves all that the operator is for.
 pub(crate) fn build_or(ctx: &ParsingContext, node: &NodeProto, fits: Fits, kernel: impl Kernel) -> Built {
+    let inputs = node.input.iter().map(|name| !name.is_empty()).collect::<TVec<_>>();
+    let fits = move |facts: &[TypedFact]| {
+        let mut facts = facts.iter();
+        let placed = inputs.iter().map(|present| if *present { facts.next() } else { None });
+        fits(&placed.collect::<TVec<_>>())
+    };
+    choice(ctx, node, fits, kernel, true)
+}
+
+/// tract's operator where it `fits`, else `kernel`, which serves only the rest. `fits` is given the inputs that the node
+/// has.
+pub(crate) fn build_if(
+    ctx: &ParsingContext,
+    node: &NodeProto,
+    fits: impl Fn(&[TypedFact]) -> bool + Send + Sync + 'static,
+    kernel: impl Kernel,
+) -> Built {
+    choice(ctx, node, fits, kernel, false)
+}
+
+fn choice(
+    ctx: &ParsingContext,
+    node: &NodeProto,
+    fits: impl Fn(&[TypedFact]) -> bool + Send + Sync + 'static,
+    kernel: impl Kernel,
+    serves_all: bool,
+) -> Built {
     let (usual, outer) = build(ctx, node)?;
-    ensure!(outer.is_empty(), "expected an operator without subgraphs");
+    ensure!(outer.is_empty(), "expected {} to read nothing but its inputs", node.op_type);
     let (own, _) = kernel::wire(ctx, node, kernel)?;
-    let inputs = node.input.iter().map(|name| !name.is_empty()).collect();
-    Ok((Box::new(Choice { usual, own, fits, inputs }), vec![]))
+    Ok((Box::new(Choice { usual, own, fits: Test(Arc::new(fits)), serves_all }), vec![]))
 }
 
 /// Whether the values of all these inputs are known before the run; an input that is left out is.
@@ -42,11 +68,23 @@ pub(crate) fn are_known(inputs: &[Option<&TypedFact>], which: &[usize]) -> bool 
 struct Choice {
     usual: Box<dyn InferenceOp>,
     own: Box<dyn InferenceOp>,
-    fits: Fits,
-    /// Which of the operator's inputs the node has.
-    inputs: TVec<bool>,
+    fits: Test,
+    /// Whether the kernel could do without tract's operator, if slower.
+    serves_all: bool,
 }
 
+#[derive(Clone)]
+struct Test(Arc<TestFn>);
+
+type TestFn = dyn Fn(&[TypedFact]) -> bool + Send + Sync;
+
+impl std::fmt::Debug for Test {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Test")
+    }
+}
+
+/// Nothing merges operators before they are typed, and then the choice is made.
 impl PartialEq for Choice {
     fn eq(&self, _: &Self) -> bool {
         false
@@ -54,14 +92,6 @@ impl PartialEq for Choice {
 }
 
 impl Eq for Choice {}
-
-impl Choice {
-    fn takes_usual(&self, facts: &[TypedFact]) -> bool {
-        let mut facts = facts.iter();
-        let placed = self.inputs.iter().map(|present| if *present { facts.next() } else { None });
-        (self.fits)(&placed.collect::<TVec<_>>())
-    }
-}
 
 impl Op for Choice {
     fn name(&self) -> StaticName {
@@ -73,12 +103,15 @@ impl Op for Choice {
 
 impl EvalOp for Choice {
     fn eval_out_of_plan(&self, inputs: TVec<TValue>) -> TractResult<Option<TVec<TValue>>> {
-        // Only upstream computes with symbols. Of numbers, folding constants is no matter of speed, and the kernel
-        // refuses what upstream panics on.
-        match inputs.iter().any(|value| value.datum_type().is_tdim()) {
-            true => self.usual.eval_out_of_plan(inputs),
-            false => self.own.eval_out_of_plan(inputs),
-        }
+        // Only upstream computes with symbols. Of numbers, folding constants is no matter of speed, and a kernel that
+        // serves all refuses what upstream panics on.
+        let own = if self.serves_all {
+            !inputs.iter().any(|value| value.datum_type().is_tdim())
+        } else {
+            let facts = inputs.iter().map(|value| TypedFact::try_from(value.clone().into_arc_tensor()));
+            !(self.fits.0)(&facts.collect::<TractResult<TVec<_>>>()?)
+        };
+        if own { self.own.eval_out_of_plan(inputs) } else { self.usual.eval_out_of_plan(inputs) }
     }
 
     fn eval(&self, ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
@@ -93,14 +126,22 @@ impl InferenceOp for Choice {
         outputs: TVec<&InferenceFact>,
         observed: TVec<&InferenceFact>,
     ) -> TractResult<(TVec<InferenceFact>, TVec<InferenceFact>, TVec<InferenceFact>)> {
-        let known = inputs.iter().map(|fact| kernel::typed(fact)).collect::<Option<TVec<_>>>();
-        if known.is_none_or(|facts| self.takes_usual(&facts)) {
-            return self.usual.infer_facts(inputs, outputs, observed);
+        let known = inputs.iter().map(|fact| TypedFact::try_from(*fact).ok()).collect::<Option<TVec<_>>>();
+        match known {
+            Some(facts) if (self.fits.0)(&facts) => self.usual.infer_facts(inputs, outputs, observed),
+            Some(_) if self.serves_all => {
+                // The kernel refuses what upstream would panic on. Its facts are only for what upstream refuses: lengths
+                // that are unknown to it may become known later, and then there are two.
+                let own = self.own.infer_facts(inputs.clone(), outputs.clone(), observed.clone())?;
+                Ok(self.usual.infer_facts(inputs, outputs, observed).unwrap_or(own))
+            }
+            Some(_) => self.own.infer_facts(inputs, outputs, observed),
+            // The kernel waits for the types; tract may find them, or object too early.
+            None => match self.usual.infer_facts(inputs.clone(), outputs.clone(), observed.clone()) {
+                Ok(facts) => Ok(facts),
+                Err(_) => self.own.infer_facts(inputs, outputs, observed),
+            },
         }
-        // The kernel refuses what upstream would panic on. Its facts are only for what upstream refuses: lengths that
-        // are unknown to it may become known later, and then there are two.
-        let own = self.own.infer_facts(inputs.clone(), outputs.clone(), observed.clone())?;
-        Ok(self.usual.infer_facts(inputs, outputs, observed).unwrap_or(own))
     }
 
     fn nboutputs(&self) -> TractResult<usize> {
@@ -115,7 +156,7 @@ impl InferenceOp for Choice {
         mapping: &HashMap<OutletId, OutletId>,
     ) -> TractResult<TVec<OutletId>> {
         let facts = node.inputs.iter().map(|outlet| target.outlet_fact(mapping[outlet]).cloned());
-        match self.takes_usual(&facts.collect::<TractResult<TVec<_>>>()?) {
+        match (self.fits.0)(&facts.collect::<TractResult<TVec<_>>>()?) {
             true => self.usual.to_typed(source, node, target, mapping),
             false => self.own.to_typed(source, node, target, mapping),
         }

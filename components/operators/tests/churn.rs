@@ -18,7 +18,7 @@ impl Churn {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../models/churn/1");
         let mut onnx = tract_onnx::onnx();
         let mut proto = onnx.proto_model_for_path(folder.join("model.onnx")).unwrap();
-        edgewit_operators::prepare(&mut proto).unwrap();
+        edgewit_operators::prepare(&mut proto, &[]).unwrap();
         edgewit_operators::register(&mut onnx);
         assert_eq!(edgewit_operators::unsupported(&onnx, &proto), vec![]);
         let mut model = onnx.model_for_proto_model(&proto).unwrap();

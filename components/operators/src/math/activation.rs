@@ -12,7 +12,7 @@ use tract_onnx::tract_hir::internal::tract_num_traits::Float;
 use tract_onnx::tract_hir::internal::*;
 
 use crate::kernel::{self, Built, Kernel, Lengths, elements};
-use crate::math::choice;
+use crate::upstream;
 
 pub(super) fn celu(ctx: &ParsingContext, node: &NodeProto) -> Built {
     let alpha = node.get_attr_opt("alpha")?.unwrap_or(1.0);
@@ -24,7 +24,7 @@ pub(super) fn swish(ctx: &ParsingContext, node: &NodeProto) -> Built {
     let usual = move |inputs: &[TypedFact]| {
         alpha == 1.0 && inputs.iter().all(|fact| fact.datum_type != f64::datum_type())
     };
-    choice::upstream_if(ctx, node, usual, Activation { function: Function::Swish, alpha })
+    upstream::build_if(ctx, node, usual, Activation { function: Function::Swish, alpha })
 }
 
 #[derive(Debug)]

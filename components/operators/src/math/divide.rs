@@ -11,9 +11,9 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_core::broadcast::multi_broadcast;
 use tract_onnx::tract_hir::internal::*;
 
-use super::choice;
 use super::number::{Number, with_number};
 use crate::kernel::{self, Built, Kernel, Lengths, elements};
+use crate::upstream;
 
 pub(super) fn divide(ctx: &ParsingContext, node: &NodeProto) -> Built {
     let kind = match (&*node.op_type, node.get_attr_opt("fmod")?.unwrap_or(0i64)) {
@@ -21,7 +21,7 @@ pub(super) fn divide(ctx: &ParsingContext, node: &NodeProto) -> Built {
         (_, 0) => Kind::Floored,
         _ => Kind::Truncated,
     };
-    choice::upstream_if(ctx, node, suits, Divide { kind })
+    upstream::build_if(ctx, node, suits, Divide { kind })
 }
 
 fn suits(inputs: &[TypedFact]) -> bool {

@@ -12,8 +12,8 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_core::broadcast::multi_broadcast;
 use tract_onnx::tract_hir::internal::*;
 
-use super::choice;
 use crate::kernel::{self, Built, Kernel, Lengths, elements};
+use crate::upstream;
 
 /// The operators that [`on_doubles`] builds.
 pub(super) const ON_DOUBLES: [&str; 8] =
@@ -38,7 +38,7 @@ pub(super) fn on_doubles(ctx: &ParsingContext, node: &NodeProto) -> Built {
         other => bail!("expected a function of one number, got {other}"),
     };
     let not_double = |inputs: &[TypedFact]| inputs.iter().all(|fact| fact.datum_type != f64::datum_type());
-    choice::upstream_if(ctx, node, not_double, function)
+    upstream::build_if(ctx, node, not_double, function)
 }
 
 #[derive(Debug)]
@@ -105,7 +105,7 @@ fn erf(x: f64) -> f64 {
 
 pub(super) fn equal(ctx: &ParsingContext, node: &NodeProto) -> Built {
     let not_bool = |inputs: &[TypedFact]| inputs.iter().all(|fact| fact.datum_type != bool::datum_type());
-    choice::upstream_if(ctx, node, not_bool, EqualBools)
+    upstream::build_if(ctx, node, not_bool, EqualBools)
 }
 
 #[derive(Debug)]

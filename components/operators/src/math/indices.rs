@@ -16,9 +16,9 @@ use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
-use super::choice;
 use super::number::{Number, with_number};
 use crate::kernel::{self, Built, Kernel, Lengths, elements};
+use crate::upstream;
 
 pub(super) fn gather(ctx: &ParsingContext, node: &NodeProto) -> Built {
     let axis = node.get_attr_opt("axis")?.unwrap_or(0);
@@ -36,7 +36,7 @@ pub(super) fn gather(ctx: &ParsingContext, node: &NodeProto) -> Built {
             _ => false,
         }
     };
-    choice::upstream_if(ctx, node, safe, Gather { axis })
+    upstream::build_if(ctx, node, safe, Gather { axis })
 }
 
 pub(super) fn gather_nd(ctx: &ParsingContext, node: &NodeProto) -> Built {

@@ -15,9 +15,9 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_core::broadcast::multi_broadcast;
 use tract_onnx::tract_hir::internal::*;
 
-use super::choice;
 use super::number::{Number, with_number};
 use crate::kernel::{self, Built, Kernel, Lengths, elements};
+use crate::upstream;
 
 pub(super) fn mat_mul(ctx: &ParsingContext, node: &NodeProto) -> Built {
     let suits = |inputs: &[TypedFact]| {
@@ -26,7 +26,7 @@ pub(super) fn mat_mul(ctx: &ParsingContext, node: &NodeProto) -> Built {
         };
         inputs.iter().all(known) && inputs.iter().any(|fact| fact.rank() > 1)
     };
-    choice::upstream_if(ctx, node, suits, MatMul)
+    upstream::build_if(ctx, node, suits, MatMul)
 }
 
 pub(super) fn gemm(ctx: &ParsingContext, node: &NodeProto) -> Built {
@@ -37,7 +37,7 @@ pub(super) fn gemm(ctx: &ParsingContext, node: &NodeProto) -> Built {
         transposed: [flag("transA")?, flag("transB")?],
     };
     let single = |inputs: &[TypedFact]| inputs.iter().all(|fact| fact.datum_type == f32::datum_type());
-    choice::upstream_if(ctx, node, single, gemm)
+    upstream::build_if(ctx, node, single, gemm)
 }
 
 fn accept(a: &TypedFact, b: &TypedFact) -> TractResult<()> {
@@ -132,9 +132,9 @@ fn products<T: Number>(left: &Tensor, right: &Tensor) -> TractResult<Tensor> {
 
 /// `QLinearMatMul` with scales of half precision, which tract takes once they are float.
 pub(super) fn q_linear_mat_mul(ctx: &ParsingContext, node: &NodeProto) -> Built {
-    let (upstream, _) = choice::upstream(ctx, node)?;
+    let (upstream, _) = upstream::build(ctx, node)?;
     let no_half = |inputs: &[TypedFact]| inputs.iter().all(|fact| fact.datum_type != f16::datum_type());
-    choice::upstream_if(ctx, node, no_half, QLinearMatMul { upstream })
+    upstream::build_if(ctx, node, no_half, QLinearMatMul { upstream })
 }
 
 #[derive(Debug)]

@@ -3,15 +3,12 @@
 
 mod activation;
 mod bit_shift;
-mod choice;
 mod divide;
 mod elementwise;
 mod indices;
-mod late;
 mod log_softmax;
 mod matmul;
 mod number;
-mod one_hot;
 mod power;
 mod quantize;
 mod range;
@@ -23,7 +20,6 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     let register = &mut onnx.op_register;
     register.insert("BitShift", bit_shift::bit_shift);
     register.insert("Celu", activation::celu);
-    register.insert("ConstantOfShape", late::constant_of_shape);
     register.insert("DequantizeLinear", quantize::dequantize_linear);
     register.insert("Div", divide::divide);
     register.insert("Equal", elementwise::equal);
@@ -33,7 +29,6 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     register.insert("LogSoftmax", log_softmax::log_softmax);
     register.insert("MatMul", matmul::mat_mul);
     register.insert("Mod", divide::divide);
-    register.insert("OneHot", one_hot::one_hot);
     register.insert("Pow", power::pow);
     register.insert("QLinearMatMul", matmul::q_linear_mat_mul);
     register.insert("QuantizeLinear", quantize::quantize_linear);
@@ -44,9 +39,6 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     register.insert("TopK", top_k::top_k);
     for name in elementwise::ON_DOUBLES {
         register.insert(name, elementwise::on_doubles);
-    }
-    for name in late::OPERATORS {
-        register.insert(name, late::late);
     }
     for name in reduce::OPERATORS {
         register.insert(name, reduce::reduce);

@@ -11,8 +11,8 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_core::broadcast::multi_broadcast;
 use tract_onnx::tract_hir::internal::*;
 
-use super::choice;
 use crate::kernel::{self, Built, Kernel, Lengths, elements};
+use crate::upstream;
 
 pub(super) fn pow(ctx: &ParsingContext, node: &NodeProto) -> Built {
     let suits = |inputs: &[TypedFact]| match inputs {
@@ -25,7 +25,7 @@ pub(super) fn pow(ctx: &ParsingContext, node: &NodeProto) -> Built {
         }
         _ => true,
     };
-    choice::upstream_if(ctx, node, suits, Pow)
+    upstream::build_if(ctx, node, suits, Pow)
 }
 
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::tract_hir::internal::*;
 
 use crate::kernel::{self, Built, Kernel, Lengths, elements, optional};
-use crate::math::choice;
+use crate::upstream;
 
 const QUANTIZED: [DatumType; 5] =
     [DatumType::I8, DatumType::U8, DatumType::I16, DatumType::U16, DatumType::I32];
@@ -42,7 +42,7 @@ pub(super) fn dequantize_linear(ctx: &ParsingContext, node: &NodeProto) -> Built
         }
         _ => false,
     };
-    choice::upstream_if(ctx, node, suits, own)
+    upstream::build_if(ctx, node, suits, own)
 }
 
 #[derive(Debug)]

@@ -10,9 +10,9 @@ use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
-use super::choice;
 use super::number::{Number, with_number};
 use crate::kernel::{self, Built, Kernel, Lengths, elements};
+use crate::upstream;
 
 pub(super) fn range(ctx: &ParsingContext, node: &NodeProto) -> Built {
     let suits = |inputs: &[TypedFact]| {
@@ -20,7 +20,7 @@ pub(super) fn range(ctx: &ParsingContext, node: &NodeProto) -> Built {
         let step = step.and_then(|step| step.cast_to_scalar::<f64>().ok());
         step.is_some_and(|step| step != 0.0) || inputs.iter().any(|fact| fact.datum_type.is_tdim())
     };
-    choice::upstream_if(ctx, node, suits, Range)
+    upstream::build_if(ctx, node, suits, Range)
 }
 
 #[derive(Debug)]

@@ -20,7 +20,7 @@ use tract_onnx::tract_hir::internal::*;
 
 use crate::attributes;
 use crate::kernel::{self, Built, Kernel, Lengths, elements, optional};
-use crate::math::choice;
+use crate::upstream;
 
 pub(super) fn recurrent(ctx: &ParsingContext, node: &NodeProto) -> Built {
     let (cell, defaults): (Cell, &[&str]) = match &*node.op_type {
@@ -66,7 +66,7 @@ pub(super) fn recurrent(ctx: &ParsingContext, node: &NodeProto) -> Built {
     let with_lengths = node.input.get(4).is_some_and(|name| !name.is_empty());
     if presumed && !reverse && clip.is_none() && !kernel.coupled && !with_lengths {
         let suits = if kernel.batch_first { suits_batch_first } else { suits };
-        return choice::upstream_if(ctx, node, suits, kernel);
+        return upstream::build_if(ctx, node, suits, kernel);
     }
     kernel::wire(ctx, node, kernel)
 }

@@ -14,10 +14,10 @@ use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
-use super::choice;
 use super::number::{Number, with_number};
 use crate::attributes;
 use crate::kernel::{self, Built, Kernel, Lengths, elements};
+use crate::upstream;
 
 /// The operators that [`reduce`] builds.
 pub(super) const OPERATORS: [&str; 10] = [
@@ -68,7 +68,7 @@ pub(super) fn reduce(ctx: &ParsingContext, node: &NodeProto) -> Built {
         ((x.datum_type.is_float() && floats) || (integers && !squares))
             && axes.iter().all(|axes| axes.konst.is_some())
     };
-    choice::upstream_if(ctx, node, suits, kernel)
+    upstream::build_if(ctx, node, suits, kernel)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn bfloat16_weights_are_floats_and_a_cast_to_bfloat16_rounds() {
-        let x = tensor1(&[1.00390625f32, 1.01171875, -3.0]);
+        let x = tensor1(&[1.0 + 1.0 / 256.0, 1.0 + 3.0 / 256.0, -3f32]);
         let mut cast = node("", "Cast", vec![int("to", DataType::Bfloat16 as i64)]);
         cast.output = vec!["b".into()];
         let mut add = node("", "Add", vec![]);
