@@ -3,6 +3,7 @@
 mod architecture;
 mod bad_models;
 mod bad_requests;
+mod check;
 mod command_line;
 mod datatypes;
 mod edge;

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use prost::Message;
+use tract_onnx::pb::tensor_proto::DataLocation;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
 use tract_onnx::pb::{
-    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorShapeProto, TypeProto, ValueInfoProto,
-    type_proto,
+    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto,
+    TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
 
 /// An axis of an input: fixed, named, or left out as exporters leave the batch.
@@ -50,6 +51,37 @@ impl Graph {
     /// A node of the default domain, named as its operator and its output.
     pub fn node(self, operator: &str, inputs: &[&str], output: &str) -> Graph {
         self.node_of("", operator, inputs, output)
+    }
+
+    /// An output of a shape.
+    pub fn shaped_output(mut self, name: &str, element: i32, dims: &[Dim]) -> Graph {
+        self.0.output.push(info(name, element, dims));
+        self
+    }
+
+    /// An initialiser of integers `[N]`.
+    pub fn ints(mut self, name: &str, values: &[i64]) -> Graph {
+        self.0.initializer.push(TensorProto {
+            name: name.into(),
+            dims: vec![values.len() as i64],
+            data_type: 7,
+            int64_data: values.into(),
+            ..Default::default()
+        });
+        self
+    }
+
+    /// An initialiser of floats `[N]`, which lie in a file beside the model.
+    pub fn external(mut self, name: &str, len: i64, location: &str) -> Graph {
+        self.0.initializer.push(TensorProto {
+            name: name.into(),
+            dims: vec![len],
+            data_type: 1,
+            data_location: Some(DataLocation::External as i32),
+            external_data: vec![StringStringEntryProto { key: "location".into(), value: location.into() }],
+            ..Default::default()
+        });
+        self
     }
 
     /// A node of any domain.

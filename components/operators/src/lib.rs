@@ -41,7 +41,8 @@ mod upstream;
 pub use interpreter::Interpreter;
 pub use prepare::{ExternalFile, entry_names, prepare};
 pub use support::{
-    MICROSOFT_OPERATORS, OLDEST_OPSET, Provider, UnsupportedNode, operator_counts, provider, unsupported,
+    MICROSOFT_OPERATORS, OLDEST_OPSET, Provider, UnsupportedNode, operator_counts, opset_fault, provider,
+    unsupported,
 };
 
 /// Adds this crate's operators to `onnx`, in place of upstream's of the same name.

@@ -66,6 +66,27 @@ pub fn unsupported(onnx: &Onnx, model: &ModelProto) -> Vec<UnsupportedNode> {
     refused
 }
 
+/// What is wrong with the opsets that `model` imports: ONNX wants one for the domain of every node.
+pub fn opset_fault(model: &ModelProto) -> Option<String> {
+    let imports = model.opset_import.iter().map(|import| plain(&import.domain)).collect::<HashSet<_>>();
+    let functions =
+        model.functions.iter().map(|function| plain(function.domain.as_deref().unwrap_or_default()));
+    let known = functions.chain(imports).collect::<HashSet<_>>();
+    let mut fault = None;
+    visit(model, &mut |node| {
+        let domain = domain(node);
+        if fault.is_none() && !known.contains(domain) {
+            let domain = if domain.is_empty() { "ai.onnx" } else { domain };
+            fault = Some(format!(
+                "node `{}`: {} is of the domain {domain}, of which the model imports no opset",
+                name(node),
+                node.op_type
+            ));
+        }
+    });
+    fault
+}
+
 /// What to change in the export of a node that cannot run.
 fn advice(domain: &str, operator: &str) -> Option<&'static str> {
     Some(match (domain, operator) {
@@ -212,7 +233,7 @@ pub(crate) fn plain(domain: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use tract_onnx::pb::{AttributeProto, GraphProto};
+    use tract_onnx::pb::{AttributeProto, GraphProto, OperatorSetIdProto};
 
     use super::*;
 
@@ -270,6 +291,20 @@ mod tests {
                 &format!("node `e`: Tokenizer: {reason}"),
             ],
         );
+    }
+
+    #[test]
+    fn a_domain_without_an_opset_is_named_with_its_node() {
+        let mut model = model(vec![node("", "Relu", "a"), node("ai.onnx.ml", "Scaler", "b")]);
+        let import = |domain: &str| OperatorSetIdProto { domain: domain.into(), version: 3 };
+        model.opset_import = vec![import("ai.onnx")];
+        let fault = opset_fault(&model);
+        assert_eq!(
+            fault.as_deref(),
+            Some("node `b`: Scaler is of the domain ai.onnx.ml, of which the model imports no opset")
+        );
+        model.opset_import.push(import("ai.onnx.ml"));
+        assert_eq!(opset_fault(&model), None);
     }
 
     #[test]

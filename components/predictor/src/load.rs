@@ -106,13 +106,11 @@ fn survey(onnx: &Onnx, proto: &ModelProto) -> Report {
         reason: node.reason.into(),
         advice: node.advice.map(Into::into),
     });
-    Report {
-        opsets: opsets.collect(),
-        operators: operators.collect(),
-        execution: None,
-        refusals: refusals.collect(),
-        fault: check_datatypes(proto).err(),
-    }
+    let refusals = refusals.collect::<Vec<_>>();
+    // A domain that is refused for its operators need not be told again for its opset.
+    let opset_fault = || operators::opset_fault(proto).filter(|_| refusals.is_empty());
+    let fault = check_datatypes(proto).err().or_else(opset_fault);
+    Report { opsets: opsets.collect(), operators: operators.collect(), execution: None, refusals, fault }
 }
 
 fn decode(file: Vec<u8>) -> Result<ModelProto, Error> {

@@ -118,8 +118,9 @@ pub fn load(loader: &Loader, source: &Source, limits: &Limits) -> Result<Loaded,
 
 /// Why the model of `report` cannot run, in words.
 fn refusal(report: &Report) -> String {
-    if let Some(fault) = &report.fault {
-        return fault.clone();
+    let fault = report.fault.iter().cloned();
+    if report.refusals.is_empty() {
+        return fault.collect();
     }
     let nodes = report.refusals.iter().map(|refusal| {
         let dot = if refusal.domain.is_empty() { "" } else { "." };
@@ -127,7 +128,9 @@ fn refusal(report: &Report) -> String {
         let advice = refusal.advice.iter().map(|advice| format!("; {advice}")).collect::<String>();
         format!("\n  node `{}`: {operator}: {}{advice}", refusal.node, refusal.reason)
     });
-    format!("{} of the model's nodes cannot run:{}", report.refusals.len(), nodes.collect::<String>())
+    let nodes = nodes.collect::<String>();
+    let refused = format!("{} of the model's nodes cannot run:{nodes}", report.refusals.len());
+    std::iter::once(refused).chain(fault).collect::<Vec<_>>().join("\n  ")
 }
 
 /// Says whether and how the model of `source` would run.
