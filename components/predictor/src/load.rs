@@ -7,7 +7,7 @@ use tract_onnx::Onnx;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension;
 use tract_onnx::pb::type_proto::Value;
-use tract_onnx::pb::{ModelProto, ValueInfoProto};
+use tract_onnx::pb::{ModelProto, ValueInfoProto, type_proto};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::{TractErrorContext, bail};
 
@@ -128,30 +128,54 @@ fn decode(file: Vec<u8>) -> Result<ModelProto, Error> {
 }
 
 /// Names every input and output of a type that the interface has no datatype for: BFLOAT16, the
-/// complex types, the 8-bit floats, the 4-bit types; sequences and optionals.
+/// complex types, the 8-bit floats, the 4-bit and 2-bit types.
 fn check_datatypes(proto: &ModelProto) -> Result<(), String> {
-    let graph = proto.graph.iter();
-    let infos = graph.flat_map(|graph| {
-        let outputs = graph.output.iter().map(|info| ("output", info));
-        graph.input.iter().map(|info| ("input", info)).chain(outputs)
-    });
-    let mut refused = String::new();
-    for (what, info) in infos {
-        let Some(element) = element(info) else { continue };
-        if DatumType::try_from(element).ok().and_then(tensor::from_datum).is_none() {
-            refused += &format!("\n  {what} `{}` is {}", info.name, element.as_str_name());
+    let refused = tensors(proto).filter_map(|(what, info)| {
+        let of = tensor_type(info)?;
+        // Left open, a type is for the analysis to find.
+        if of.elem_type == 0 || datum_type(of).and_then(tensor::from_datum).is_some() {
+            return None;
         }
+        let name = match (DataType::try_from(of.elem_type), of.elem_type) {
+            (Ok(element), _) => element.as_str_name().to_owned(),
+            (_, 23) => "FLOAT4E2M1".into(),
+            (_, 24) => "FLOAT8E8M0".into(),
+            (_, 25) => "UINT2".into(),
+            (_, 26) => "INT2".into(),
+            (_, number) => format!("of the element type {number}"),
+        };
+        Some(format!("\n  {what} `{}` is {name}", info.name))
+    });
+    match refused.collect::<String>() {
+        refused if refused.is_empty() => Ok(()),
+        refused => Err(format!("the Open Inference Protocol has no datatype for:{refused}")),
     }
-    if refused.is_empty() {
-        return Ok(());
-    }
-    Err(format!("the Open Inference Protocol has no datatype for:{refused}"))
 }
 
-/// The element type that a file gives an input or output. Left open, it is for the analysis to find.
-fn element(info: &ValueInfoProto) -> Option<DataType> {
+/// Names every input and output that is no tensor. Maps have been taken apart before.
+fn check_tensors(proto: &ModelProto) -> TractResult<()> {
+    let others = tensors(proto).filter(|(_, info)| info.r#type.as_ref().is_some_and(|of| of.value.is_none()));
+    match others.map(|(what, info)| format!("\n  {what} `{}`", info.name)).collect::<String>() {
+        others if others.is_empty() => Ok(()),
+        others => bail!("requests carry tensors, not sequences, optionals or maps:{others}"),
+    }
+}
+
+/// The inputs and the outputs of the graph.
+fn tensors(proto: &ModelProto) -> impl Iterator<Item = (&'static str, &ValueInfoProto)> {
+    proto.graph.iter().flat_map(|graph| {
+        let outputs = graph.output.iter().map(|info| ("output", info));
+        graph.input.iter().map(|info| ("input", info)).chain(outputs)
+    })
+}
+
+fn tensor_type(info: &ValueInfoProto) -> Option<&type_proto::Tensor> {
     let Value::TensorType(of) = info.r#type.as_ref()?.value.as_ref()?;
-    DataType::try_from(of.elem_type).ok().filter(|r#type| *r#type != DataType::Undefined)
+    Some(of)
+}
+
+fn datum_type(of: &type_proto::Tensor) -> Option<DatumType> {
+    DataType::try_from(of.elem_type).ok()?.try_into().ok()
 }
 
 /// The names, types and axes of the inputs or outputs.
@@ -205,7 +229,8 @@ fn prepared(proto: &mut ModelProto, external: &[ExternalFile]) -> TractResult<()
         .iter()
         .map(|file| operators::ExternalFile { location: &file.location, bytes: &file.bytes })
         .collect::<Vec<_>>();
-    operators::prepare(proto, &files)
+    operators::prepare(proto, &files)?;
+    check_tensors(proto)
 }
 
 fn typed(onnx: &Onnx, proto: &ModelProto, shared: bool) -> TractResult<TypedModel> {
@@ -252,12 +277,8 @@ fn interpret(onnx: &Onnx, proto: &ModelProto) -> TractResult<Graph> {
     let interpreter = Interpreter::new(onnx, proto)?;
     let symbols = SymbolScope::default();
     let tensor = |info: &ValueInfoProto| -> TractResult<_> {
-        let datum = element(info).context("it has no type").and_then(DatumType::try_from)?;
-        let datatype = tensor::from_datum(datum).with_context(|| format!("it has datatype {datum:?}"))?;
-        let Some(Value::TensorType(of)) = info.r#type.as_ref().and_then(|r#type| r#type.value.as_ref())
-        else {
-            bail!("it has no type");
-        };
+        let of = tensor_type(info).context("it has no type")?;
+        let datatype = datum_type(of).and_then(tensor::from_datum).context("it has no datatype")?;
         let shape = of.shape.as_ref().context("it has no rank; export the model with its shape")?;
         let axes = shape.dim.iter().map(|dim| match &dim.value {
             Some(dimension::Value::DimValue(length)) if *length >= 0 => Axis::Fixed(*length as usize),
