@@ -7,6 +7,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
 use crate::kernel::{self, Built, Kernel};
+use crate::upstream::check_arity;
 
 /// What tract itself builds from the node.
 pub(super) fn upstream(ctx: &ParsingContext, node: &NodeProto) -> Built {
@@ -26,6 +27,9 @@ pub(super) fn upstream_if(
     let (upstream, outer) = upstream(ctx, node)?;
     ensure!(outer.is_empty(), "expected {} to read nothing but its inputs", node.op_type);
     let (own, _) = kernel::wire(ctx, node, own)?;
+    // With other inputs than it knows tract's would panic, and the kernel says what is wrong.
+    let knows = check_arity(upstream.as_ref(), node).is_ok();
+    let suits = move |facts: &[TypedFact]| knows && suits(facts);
     Ok((Box::new(Choice { upstream, own, suits: Suits(Arc::new(suits)) }), vec![]))
 }
 
@@ -107,7 +111,8 @@ impl InferenceOp for Choice {
         target: &mut TypedModel,
         mapping: &HashMap<OutletId, OutletId>,
     ) -> TractResult<TVec<OutletId>> {
-        let facts = node.inputs.iter().map(|outlet| target.outlet_fact(mapping[outlet]).cloned());
+        let fact = |outlet: &OutletId| target.outlet_fact(kernel::mapped(mapping, *outlet)?).cloned();
+        let facts = node.inputs.iter().map(fact);
         let facts = facts.collect::<TractResult<Vec<_>>>()?;
         self.made(&facts).to_typed(source, node, target, mapping)
     }
