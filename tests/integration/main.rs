@@ -11,6 +11,7 @@ mod golden;
 mod isolation;
 mod lifecycle;
 mod metrics;
+mod mutants;
 mod oip;
 mod pack;
 mod rows;

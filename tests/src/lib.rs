@@ -4,6 +4,7 @@
 pub mod command;
 pub mod edge;
 pub mod http;
+pub mod mutate;
 pub mod onnx;
 pub mod python;
 pub mod server;

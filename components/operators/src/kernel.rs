@@ -203,7 +203,17 @@ impl Op for KernelOp {
 
 impl EvalOp for KernelOp {
     fn eval_out_of_plan(&self, inputs: TVec<TValue>) -> TractResult<Option<TVec<TValue>>> {
-        if self.kernel.folds() { Ok(Some(self.eval(&EvalContext::out_of_plan(), inputs)?)) } else { Ok(None) }
+        if !self.kernel.folds() {
+            return Ok(None);
+        }
+        // A kernel relies on what its facts refuse; in a plan they were asked before.
+        let fact = |value: &TValue| {
+            let datum_type = value.datum_type();
+            (if datum_type.is_tdim() { i64::datum_type() } else { datum_type }).fact(value.shape())
+        };
+        let facts = inputs.iter().map(fact).collect::<TVec<_>>();
+        self.output_facts(&facts.iter().collect::<TVec<_>>())?;
+        self.eval(&EvalContext::out_of_plan(), inputs).map(Some)
     }
 
     fn eval(&self, _ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
@@ -223,7 +233,16 @@ impl EvalOp for KernelOp {
 impl TypedOp for KernelOp {
     fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
         let inputs = self.placed(inputs.iter().copied());
-        Ok(self.named(self.kernel.facts(&inputs, &self.lengths)?))
+        let facts = self.kernel.facts(&inputs, &self.lengths)?;
+        let beyond = self.outputs.iter().skip(facts.len()).any(|named| *named);
+        ensure!(
+            !beyond,
+            "{} gives {} outputs, the node names {}",
+            self.operator,
+            facts.len(),
+            self.outputs.len()
+        );
+        Ok(self.named(facts))
     }
 
     as_op!();
@@ -263,7 +282,7 @@ impl InferenceOp for KernelOp {
     ) -> TractResult<TVec<OutletId>> {
         let mut inputs = tvec!();
         for (ix, outlet) in node.inputs.iter().enumerate() {
-            let outlet = mapping[outlet];
+            let outlet = mapped(mapping, *outlet)?;
             // tract types int64 values that may be shapes as `TDim`; a kernel works on data.
             inputs.push(if target.outlet_fact(outlet)?.datum_type.is_tdim() {
                 let name = format!("{}.input-{ix}-as-int64", node.name);
@@ -276,6 +295,11 @@ impl InferenceOp for KernelOp {
     }
 
     as_op!();
+}
+
+/// The typed outlet of one that is not typed: none where a node names an output that its operator does not give.
+pub(crate) fn mapped(mapping: &HashMap<OutletId, OutletId>, outlet: OutletId) -> TractResult<OutletId> {
+    mapping.get(&outlet).copied().context("it reads an output that another operator does not give")
 }
 
 /// The fact once type and shape are known; `TDim` is int64, unless its value is symbolic, which `ints_of` reads.

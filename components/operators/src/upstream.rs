@@ -21,6 +21,15 @@ pub(crate) fn build(ctx: &ParsingContext, node: &NodeProto) -> Built {
     }
 }
 
+/// Asks the rules of an operator whether it has so many inputs and outputs. Out of a plan it does not ask them itself, and
+/// may read an input that is not there.
+pub(crate) fn check_arity(operator: &dyn InferenceOp, node: &NodeProto) -> TractResult<()> {
+    let open = InferenceFact::default();
+    let facts = |names: &[String]| names.iter().filter(|name| !name.is_empty()).map(|_| &open).collect();
+    let mut asked = tract_onnx::tract_core::dyn_clone::clone_box(operator);
+    asked.infer_facts(facts(&node.input), facts(&node.output), tvec![]).map(|_| ())
+}
+
 /// Whether tract's operator serves, given the inputs as the operator has them.
 pub(crate) type Fits = fn(&[Option<&TypedFact>]) -> bool;
 
@@ -56,6 +65,9 @@ fn choice(
     let (usual, outer) = build(ctx, node)?;
     ensure!(outer.is_empty(), "expected {} to read nothing but its inputs", node.op_type);
     let (own, _) = kernel::wire(ctx, node, kernel)?;
+    // With other inputs than it knows tract's would panic, and the kernel says what is wrong.
+    let known = check_arity(usual.as_ref(), node).is_ok();
+    let fits = move |facts: &[TypedFact]| known && fits(facts);
     Ok((Box::new(Choice { usual, own, fits: Test(Arc::new(fits)), serves_all }), vec![]))
 }
 
@@ -155,7 +167,8 @@ impl InferenceOp for Choice {
         target: &mut TypedModel,
         mapping: &HashMap<OutletId, OutletId>,
     ) -> TractResult<TVec<OutletId>> {
-        let facts = node.inputs.iter().map(|outlet| target.outlet_fact(mapping[outlet]).cloned());
+        let fact = |outlet: &OutletId| target.outlet_fact(kernel::mapped(mapping, *outlet)?).cloned();
+        let facts = node.inputs.iter().map(fact);
         match (self.fits.0)(&facts.collect::<TractResult<TVec<_>>>()?) {
             true => self.usual.to_typed(source, node, target, mapping),
             false => self.own.to_typed(source, node, target, mapping),

@@ -5,12 +5,13 @@ use std::collections::{HashMap, HashSet};
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
-use tract_onnx::pb::{GraphProto, NodeProto, ValueInfoProto, type_proto};
+use tract_onnx::pb::{GraphProto, NodeProto, TensorProto, ValueInfoProto, type_proto};
 use tract_onnx::tract_hir::internal::*;
 
 use super::control::Control;
 use super::sequence::SequenceOperator;
 use super::value::Value;
+use crate::upstream;
 
 /// The steps of a graph or subgraph, in the order of its nodes, which ONNX sorts.
 #[derive(Debug)]
@@ -90,11 +91,11 @@ impl<'a> Scope<'a> {
 
 impl Graph {
     pub(super) fn new(ctx: &ParsingContext, graph: &GraphProto) -> TractResult<Self> {
-        let constants = graph
-            .initializer
-            .iter()
-            .map(|tensor| Ok((tensor.name.clone(), ctx.load_tensor(tensor)?.into_tvalue())))
-            .collect::<TractResult<Vec<_>>>()?;
+        let constant = |tensor: &TensorProto| {
+            let value = ctx.load_tensor(tensor).with_context(|| format!("tensor `{}`", tensor.name))?;
+            Ok((tensor.name.clone(), value.into_tvalue()))
+        };
+        let constants = graph.initializer.iter().map(constant).collect::<TractResult<Vec<_>>>()?;
         let initialised = constants.iter().map(|(name, _)| name.as_str()).collect::<HashSet<_>>();
         let inputs = graph.input.iter().map(|input| input.name.clone());
         let inputs = inputs.filter(|name| !initialised.contains(name.as_str())).collect::<Vec<_>>();
@@ -221,6 +222,7 @@ impl Action {
         let build = ctx.framework.op_register.0.get(&node.op_type);
         let build = build.with_context(|| format!("the operator {} is not supported", node.op_type))?;
         let (operator, _) = build(ctx, node)?;
+        upstream::check_arity(operator.as_ref(), node)?;
         Ok(Self::Operator(operator))
     }
 }

@@ -76,3 +76,70 @@ fn context<'a>(onnx: &'a Onnx, model: &'a ModelProto) -> ParsingContext<'a> {
         template: InferenceModel::default(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tract_onnx::pb::NodeProto;
+
+    use super::*;
+    use crate::testing::{int, model_of, node, string};
+
+    /// The first output for `inputs` `x0`, `x1`, ..
+    fn interpret(node: NodeProto, inputs: &[Tensor]) -> TractResult<TValue> {
+        let names = (0..inputs.len()).map(|ix| format!("x{ix}")).collect::<Vec<_>>();
+        let given = names.iter().map(String::as_str).zip(inputs).collect::<Vec<_>>();
+        let mut model = model_of(vec![node], &given, false, &["y"]);
+        crate::prepare(&mut model, &[])?;
+        let mut onnx = tract_onnx::onnx();
+        crate::register(&mut onnx);
+        let outputs = Interpreter::new(&onnx, &model)?;
+        let outputs = outputs.run(inputs.iter().map(|input| input.clone().into_tvalue()).collect())?;
+        outputs.into_iter().next().context("no output")
+    }
+
+    fn refuse(mut node: NodeProto, input: &[&str], inputs: &[Tensor], expect: &str) {
+        node.input = input.iter().map(|name| (*name).into()).collect();
+        let error = format!("{:#}", interpret(node, inputs).unwrap_err());
+        assert!(error.contains("node `tested`") && error.contains(expect), "{error}");
+    }
+
+    #[test]
+    fn an_operator_with_too_few_or_too_many_inputs_is_refused_by_name() {
+        let x = [tensor1(&[1f32, 2.])];
+        for operator in ["Add", "Less", "Gather", "MatMul"] {
+            refuse(node("", operator, vec![]), &["x0"], &x, "input");
+        }
+        for operator in ["Cast", "Flatten", "Sqrt"] {
+            refuse(node("", operator, vec![int("to", 1)]), &[], &x, "Wrong input number");
+        }
+    }
+
+    #[test]
+    fn a_kernel_out_of_a_plan_refuses_what_it_refuses_in_one() {
+        let attributes = vec![string("update_rule", "gated"), int("q_num_heads", 1), int("kv_num_heads", 1)];
+        let x = [Tensor::zero::<f32>(&[1, 2, 3]).unwrap()];
+        refuse(node("", "LinearAttention", attributes), &["x0", "x0", "x0"], &x, "expected decay");
+    }
+
+    #[test]
+    fn an_output_that_an_operator_does_not_give_is_refused() {
+        let mut shift = node("", "BitShift", vec![string("direction", "LEFT")]);
+        shift.output.push("z".into());
+        let x = [tensor1(&[1u8, 2])];
+        refuse(shift, &["x0", "x0"], &x, "BitShift gives 1 outputs, the node names 2");
+    }
+
+    #[test]
+    fn a_tensor_with_too_few_bytes_is_named() {
+        let mut model = model_of(vec![node("", "Identity", vec![])], &[], false, &["y"]);
+        model.graph.as_mut().unwrap().initializer.push(tract_onnx::pb::TensorProto {
+            name: "x".into(),
+            dims: vec![2],
+            data_type: 1,
+            raw_data: vec![0; 4],
+            ..Default::default()
+        });
+        let error = Interpreter::new(&tract_onnx::onnx(), &model).unwrap_err();
+        assert!(format!("{error:#}").starts_with("tensor `x`"), "{error:#}");
+    }
+}
