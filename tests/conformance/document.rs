@@ -11,10 +11,10 @@ use serde::Deserialize;
 
 /// What materialise.py tells of the package.
 #[derive(Deserialize)]
-pub struct Listing {
+pub(crate) struct Listing {
     operators: Vec<Operator>,
     /// The operators that each case tests.
-    pub cases: BTreeMap<String, Vec<String>>,
+    pub(crate) cases: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -25,7 +25,7 @@ struct Operator {
 }
 
 impl Listing {
-    pub fn read(path: &Path) -> Result<Listing> {
+    pub(crate) fn read(path: &Path) -> Result<Listing> {
         let text = fs::read(path).with_context(|| path.display().to_string())?;
         serde_json::from_slice(&text).with_context(|| path.display().to_string())
     }
@@ -50,7 +50,7 @@ A model function runs if its body does. Operators of com.microsoft that run: {mi
 ";
 
 /// The page.
-pub fn write(listing: &Listing, outcomes: &BTreeMap<String, Option<String>>) -> String {
+pub(crate) fn write(listing: &Listing, outcomes: &BTreeMap<String, Option<String>>) -> String {
     let microsoft = edgewit_operators::MICROSOFT_OPERATORS.map(|name| format!("`{name}`")).join(", ");
     let mut text = HEAD.replace("{microsoft}", &microsoft);
     let passed = outcomes.values().filter(|failed| failed.is_none()).count();

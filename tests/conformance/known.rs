@@ -15,7 +15,7 @@ const HEAD: &str = "\
 ";
 
 /// What the list says differently than the run.
-pub fn compare(path: &Path, outcomes: &Outcomes) -> Result<Vec<String>> {
+pub(crate) fn compare(path: &Path, outcomes: &Outcomes) -> Result<Vec<String>> {
     let listed = read(path)?;
     let mut problems = vec![];
     for (case, failed) in outcomes {
@@ -31,7 +31,7 @@ pub fn compare(path: &Path, outcomes: &Outcomes) -> Result<Vec<String>> {
 }
 
 /// Writes the list as the run was. A reason that a person wrote stays.
-pub fn update(path: &Path, outcomes: &Outcomes) -> Result<()> {
+pub(crate) fn update(path: &Path, outcomes: &Outcomes) -> Result<()> {
     let listed = read(path)?;
     let lines = outcomes.iter().filter_map(|(case, failed)| {
         // Where the cases lie is of no interest, and differs.

@@ -29,7 +29,7 @@ fn load(graph: Graph) -> Instance {
     let loader = Loader::new(&engine, &cache, PREDICTOR).expect("the predictor");
     let identity =
         Identity { name: "m".into(), version: "1".into(), digest: String::new(), manifest: "{}".into() };
-    loader.load(&graph.bytes(), &identity, &Limits::packing()).expect("the model loads").0
+    loader.load(&graph.bytes(), &[], &identity, true, &Limits::packing()).expect("the model loads")
 }
 
 fn sample(datatype: Datatype, rows: u64) -> Tensor {

@@ -289,3 +289,79 @@ fn sequence_map(body: &Graph, inputs: Vec<Option<Value>>, around: &Scope) -> Tra
     }
     Ok(results.into_iter().map(Value::Sequence).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use tract_onnx::pb::{AttributeProto, attribute_proto::AttributeType};
+
+    use super::*;
+    use crate::testing::{compute, model_of, node};
+
+    /// Adds up its carried value and 1, and scans the sums; goes on while the sum is below 4.
+    fn counting() -> NodeProto {
+        let of = |op_type: &str, inputs: &[&str], output: &str| NodeProto {
+            input: inputs.iter().map(ToString::to_string).collect(),
+            output: vec![output.into()],
+            name: output.into(),
+            ..node("", op_type, vec![])
+        };
+        let (trip, going, carried) = (tensor0(0i64), tensor0(true), tensor1(&[0f32]));
+        let inputs = [("trip", &trip), ("going", &going), ("carried", &carried)];
+        let one = AttributeProto {
+            name: "value_floats".into(),
+            r#type: AttributeType::Floats as i32,
+            floats: vec![1.0],
+            ..Default::default()
+        };
+        let four = AttributeProto { floats: vec![4.0], ..one.clone() };
+        let constant =
+            |attribute, output| NodeProto { attribute: vec![attribute], ..of("Constant", &[], output) };
+        let nodes = vec![
+            constant(one, "one"),
+            constant(four, "four"),
+            of("Add", &["carried", "one"], "sum"),
+            of("Less", &["sum", "four"], "below"),
+            of("Squeeze", &["below"], "on"),
+            of("Identity", &["sum"], "seen"),
+        ];
+        let mut body = model_of(nodes, &inputs, false, &["on", "sum", "seen"]).graph.unwrap();
+        let typed = |tensor: &Tensor| {
+            model_of(vec![], &[("", tensor)], false, &[]).graph.unwrap().input[0].r#type.clone()
+        };
+        body.output[0].r#type = typed(&going);
+        body.output[1].r#type = typed(&carried);
+        body.output[2].r#type = typed(&carried);
+        let body = AttributeProto {
+            name: "body".into(),
+            r#type: AttributeType::Graph as i32,
+            g: Some(body),
+            ..Default::default()
+        };
+        NodeProto { output: vec!["last".into(), "all".into()], ..node("", "Loop", vec![body]) }
+    }
+
+    fn run(trips: Option<i64>, going: Option<bool>) -> Vec<Tensor> {
+        let inputs = [trips.map(tensor0), going.map(tensor0), Some(tensor1(&[0f32]))];
+        compute(counting(), &inputs).unwrap()
+    }
+
+    #[test]
+    fn a_loop_ends_by_its_count_or_by_its_condition() {
+        let expected = |len: usize| {
+            let sums = (1..=len).map(|sum| [sum as f32]).collect::<Vec<_>>();
+            vec![tensor1(&[len as f32]), tensor2(&sums)]
+        };
+        assert_eq!(run(Some(2), Some(true)), expected(2));
+        assert_eq!(run(Some(9), Some(true)), expected(4));
+        assert_eq!(run(None, Some(true)), expected(4));
+        assert_eq!(run(Some(2), None), expected(2));
+    }
+
+    #[test]
+    fn a_loop_without_a_trip_gives_its_start_and_empty_scans_of_the_declared_type() {
+        for outputs in [run(Some(0), Some(true)), run(Some(9), Some(false))] {
+            assert_eq!(outputs[0], tensor1(&[0f32]));
+            assert_eq!((outputs[1].shape(), outputs[1].datum_type()), (&[0usize, 1][..], f32::datum_type()));
+        }
+    }
+}

@@ -162,7 +162,92 @@ fn split(tensor: &Tensor, axis: usize, lengths: Option<Value>, keep_axis: bool) 
         .into_iter()
         .map(|length| {
             start += length;
+            if length == 0 {
+                // tract has no empty slice.
+                let mut shape: TVec<usize> = tensor.shape().into();
+                shape[axis] = 0;
+                return Ok(Value::tensor(Tensor::zero_dt(tensor.datum_type(), &shape)?));
+            }
             Ok(Value::tensor(tensor.slice(axis, start - length, start)?))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{int, node};
+
+    fn run(node: &NodeProto, inputs: Vec<Option<Value>>) -> TractResult<Value> {
+        SequenceOperator::new(node)?.context("not an operator on sequences")?.run(inputs)
+    }
+
+    fn of(operator: &str) -> NodeProto {
+        node("", operator, vec![])
+    }
+
+    fn numbers(values: &[i64]) -> Option<Value> {
+        Some(Value::tensor(tensor1(values)))
+    }
+
+    fn number(value: i64) -> Option<Value> {
+        Some(Value::tensor(tensor0(value)))
+    }
+
+    /// The lengths of the tensors of a sequence.
+    fn lengths(value: &Value) -> Vec<usize> {
+        let Value::Sequence(values) = value else { panic!("not a sequence: {value:?}") };
+        let len = |value: &Value| value.clone().into_tensor().unwrap().len();
+        values.iter().map(len).collect()
+    }
+
+    #[test]
+    fn a_sequence_takes_and_gives_its_elements_at_positions_from_either_end() {
+        let sequence = run(&of("SequenceConstruct"), vec![numbers(&[1]), numbers(&[1, 2])]).unwrap();
+        let at = |operator: &str, rest: Vec<Option<Value>>| {
+            run(&of(operator), [vec![Some(sequence.clone())], rest].concat())
+        };
+        let three = || numbers(&[1, 2, 3]);
+        assert_eq!(lengths(&at("SequenceInsert", vec![three()]).unwrap()), [1, 2, 3]);
+        assert_eq!(lengths(&at("SequenceInsert", vec![three(), number(-1)]).unwrap()), [1, 3, 2]);
+        assert_eq!(lengths(&at("SequenceErase", vec![]).unwrap()), [1]);
+        assert_eq!(lengths(&at("SequenceErase", vec![number(-2)]).unwrap()), [2]);
+        assert_eq!(at("SequenceAt", vec![number(1)]).unwrap().into_tensor().unwrap().len(), 2);
+        assert_eq!(at("SequenceLength", vec![]).unwrap().scalar::<i64>().unwrap(), 2);
+        let error = at("SequenceAt", vec![number(2)]).unwrap_err();
+        assert_eq!(error.to_string(), "position 2 of a sequence of 2");
+    }
+
+    #[test]
+    fn a_tensor_is_split_by_one_length_by_lengths_or_into_single_parts() {
+        let split = |lengths: Option<Value>| run(&of("SplitToSequence"), vec![numbers(&[1, 2, 3]), lengths]);
+        assert_eq!(lengths(&split(number(2)).unwrap()), [2, 1]);
+        assert_eq!(lengths(&split(numbers(&[0, 3])).unwrap()), [0, 3]);
+        assert_eq!(lengths(&split(None).unwrap()), [1, 1, 1]);
+        assert!(split(number(0)).unwrap_err().to_string().contains("above 0"));
+        assert!(split(numbers(&[1, 1])).unwrap_err().to_string().contains("do not add up to 3"));
+    }
+
+    #[test]
+    fn a_sequence_becomes_a_tensor_along_an_axis_old_or_new() {
+        let sequence = run(&of("SequenceConstruct"), vec![numbers(&[1, 2]), numbers(&[3, 4])]).unwrap();
+        let shape = |new_axis: i64, axis: i64| {
+            let node = node("", "ConcatFromSequence", vec![int("axis", axis), int("new_axis", new_axis)]);
+            run(&node, vec![Some(sequence.clone())])
+                .map(|value| value.into_tensor().unwrap().shape().to_vec())
+        };
+        assert_eq!(shape(0, 0).unwrap(), [4]);
+        assert_eq!(shape(1, -1).unwrap(), [2, 2]);
+        assert!(shape(0, 1).is_err());
+    }
+
+    #[test]
+    fn an_empty_optional_has_no_element() {
+        let empty = run(&of("Optional"), vec![]).unwrap();
+        let has = run(&of("OptionalHasElement"), vec![Some(empty.clone())]).unwrap();
+        assert!(!has.scalar::<bool>().unwrap());
+        assert!(run(&of("OptionalGetElement"), vec![Some(empty)]).is_err());
+        let full = run(&of("Optional"), vec![numbers(&[7])]).unwrap();
+        assert!(run(&of("OptionalGetElement"), vec![Some(full)]).is_ok());
+    }
 }
