@@ -17,7 +17,7 @@ pub use self::maps::entry_names;
 use crate::support;
 
 /// No tensor has more axes.
-const MOST_AXES: i64 = 1 << 10;
+const MOST_AXES: i64 = 64;
 
 /// A file beside the ONNX file that holds tensors of the model.
 #[derive(Clone, Copy, Debug)]
