@@ -32,8 +32,8 @@ pub struct ExternalFile<'a> {
 ///
 /// # Errors
 /// A function that calls itself or needs another opset; a sparse tensor or external data that do not fit their own
-/// description, or lie in none of `files`; a ZipMap without its one input and output; an axis that no tensor has; a graph
-/// output that nothing makes, which tract would panic on.
+/// description, or lie in none of `files`; a ZipMap without its one input and output; an axis that no tensor
+/// has; a graph output that nothing makes, which tract would panic on.
 pub fn prepare(model: &mut ModelProto, files: &[ExternalFile]) -> TractResult<()> {
     functions::inline(model)?;
     let Some(graph) = &mut model.graph else { return Ok(()) };
@@ -76,7 +76,8 @@ fn check_axes(node: &NodeProto) -> TractResult<()> {
     }
 }
 
-/// Has a subgraph give a value from around it through an `Identity`: tract panics on one that is not the subgraph's own.
+/// Has a subgraph give a value from around it through an `Identity`: tract panics on one that is not the
+/// subgraph's own.
 fn give_outer_values(graph: &mut GraphProto) {
     let own = values(graph);
     let outer = graph.output.iter().enumerate().filter(|(_, output)| !own.contains(&*output.name));
