@@ -1,5 +1,5 @@
 //! What the integration tests share: a real server process, a real command, a Spin-like host for
-//! the edge component, and small ONNX models with a fault in each.
+//! the edge component, small ONNX models with a fault in each, and mutants of real ones.
 
 pub mod command;
 pub mod edge;

@@ -1,7 +1,7 @@
 //! Mutants of ONNX models: what a broken exporter, a cut download or an attacker may hand to the loader.
 //!
-//! One seed, one mutant, on every machine. Most mutants stay protobuf and are wrong as graphs, for bytes at random are
-//! mostly refused by the decoder and reach nothing behind it.
+//! One seed, one mutant, on every machine. Most mutants stay protobuf and are wrong as graphs, for bytes at
+//! random are mostly refused by the decoder and reach nothing behind it.
 
 use std::mem::swap;
 
@@ -70,8 +70,8 @@ const OPERATORS: [&str; 32] = [
     "Where",
 ];
 
-/// A mutant of `model`, the same for the same `seed`: one to three changes of its graph, or of its bytes for one seed
-/// in five. What is no model gets changes of its bytes.
+/// A mutant of `model`, the same for the same `seed`: one to three changes of its graph, or of its bytes for
+/// one seed in five. What is no model gets changes of its bytes.
 pub fn mutate(model: &[u8], seed: u64) -> Vec<u8> {
     let mut random = Random(seed);
     let proto = if random.one_in(5) { None } else { ModelProto::decode(model).ok() };

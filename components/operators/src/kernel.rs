@@ -297,7 +297,8 @@ impl InferenceOp for KernelOp {
     as_op!();
 }
 
-/// The typed outlet of one that is not typed: none where a node names an output that its operator does not give.
+/// The typed outlet of one that is not typed: none where a node names an output that its operator does not
+/// give.
 pub(crate) fn mapped(mapping: &HashMap<OutletId, OutletId>, outlet: OutletId) -> TractResult<OutletId> {
     mapping.get(&outlet).copied().context("it reads an output that another operator does not give")
 }

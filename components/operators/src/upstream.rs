@@ -21,8 +21,8 @@ pub(crate) fn build(ctx: &ParsingContext, node: &NodeProto) -> Built {
     }
 }
 
-/// Asks the rules of an operator whether it has so many inputs and outputs. Out of a plan it does not ask them itself, and
-/// may read an input that is not there.
+/// Asks the rules of an operator whether it has so many inputs and outputs. Out of a plan it does not ask
+/// them itself, and may read an input that is not there.
 pub(crate) fn check_arity(operator: &dyn InferenceOp, node: &NodeProto) -> TractResult<()> {
     let open = InferenceFact::default();
     let facts = |names: &[String]| names.iter().filter(|name| !name.is_empty()).map(|_| &open).collect();

@@ -1,7 +1,7 @@
 //! Any bytes to the loader: an error is fine, a panic of ours is not.
 //!
-//! tract panics on many broken models. The sandbox contains those, so they must not keep the fuzzer from what is ours:
-//! only a panic in this repository's code ends the process.
+//! tract panics on many broken models. The sandbox contains those, so they must not keep the fuzzer from what
+//! is ours: only a panic in this repository's code ends the process.
 #![no_main]
 
 mod loader;

@@ -1,5 +1,5 @@
-//! What the predictor does with the bytes of a model, natively: decode, check the operators, prepare, plan, else
-//! interpret; then one run on zeros.
+//! What the predictor does with the bytes of a model, natively: decode, check the operators, prepare, plan,
+//! else interpret; then one run on zeros.
 
 use edgewit_operators::{Interpreter, prepare, register, unsupported};
 use tract_onnx::Onnx;
@@ -66,8 +66,10 @@ fn typed(onnx: &Onnx, proto: &ModelProto, shared: bool) -> TractResult<TypedMode
 fn plan(model: TypedModel) -> TractResult<Planned> {
     let facts = model.inputs.iter().map(|outlet| Ok(model.outlet_fact(*outlet)?.clone()));
     let facts = facts.collect::<TractResult<Vec<_>>>()?;
-    let axes =
-        facts.iter().map(|fact| fact.shape.dims().iter().map(batch::Axis::of).collect()).collect::<Vec<Vec<_>>>();
+    let axes = facts
+        .iter()
+        .map(|fact| fact.shape.dims().iter().map(batch::Axis::of).collect())
+        .collect::<Vec<Vec<_>>>();
     let single = match batch::symbol(axes.iter().map(Vec::as_slice)) {
         Some(symbol) => {
             let one = [(symbol, 1.to_dim())].into_iter().collect();

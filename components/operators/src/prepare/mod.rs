@@ -17,7 +17,7 @@ pub use self::maps::entry_names;
 use crate::support;
 
 /// No tensor has more axes.
-const MOST_AXES: i64 = 1 << 10;
+const MOST_AXES: i64 = 64;
 
 /// A file beside the ONNX file that holds tensors of the model.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +76,8 @@ fn check_axes(node: &NodeProto) -> TractResult<()> {
     }
 }
 
-/// Has a subgraph give a value from around it through an `Identity`: tract panics on one that is not the subgraph's own.
+/// Has a subgraph give a value from around it through an `Identity`: tract panics on one that is not the
+/// subgraph's own.
 fn give_outer_values(graph: &mut GraphProto) {
     let own = values(graph);
     let outer = graph.output.iter().enumerate().filter(|(_, output)| !own.contains(&*output.name));
