@@ -103,6 +103,15 @@ pub(crate) fn to_tract(datatype: Datatype, shape: &[usize], data: TensorData) ->
     }
 }
 
+/// Zeros; of BYTES, empty strings.
+pub(crate) fn zeros(datatype: Datatype, shape: &[usize]) -> TractResult<TractTensor> {
+    if datatype == Datatype::Bytes {
+        let strings = vec![String::new(); shape.iter().product()];
+        return Ok(ArrayD::from_shape_vec(shape, strings)?.into());
+    }
+    TractTensor::zero_dt(to_datum(datatype), shape)
+}
+
 /// The WIT form of an output.
 pub(crate) fn from_tract(name: &str, datatype: Datatype, tensor: &TractTensor) -> TractResult<Tensor> {
     let cast = tensor.cast_to_dt(to_datum(datatype))?;

@@ -17,7 +17,7 @@ const MOST_BYTES: usize = 1 << 31;
 pub(super) fn densify(graph: &mut GraphProto, files: &[ExternalFile]) -> TractResult<()> {
     each_tensor(graph, &mut |tensor| {
         let name = tensor.name.clone();
-        embed(tensor, files).with_context(|| format!("tensor `{name}`"))
+        embed(tensor, files).and_then(|()| check(tensor)).with_context(|| format!("tensor `{name}`"))
     })?;
     visit(graph, &mut |graph| {
         for sparse in std::mem::take(&mut graph.sparse_initializer) {
@@ -83,6 +83,13 @@ fn embed(tensor: &mut TensorProto, files: &[ExternalFile]) -> TractResult<()> {
     tensor.raw_data = data.to_vec();
     tensor.data_location = None;
     tensor.external_data.clear();
+    Ok(())
+}
+
+/// What tract would panic on.
+fn check(tensor: &TensorProto) -> TractResult<()> {
+    let strings = tensor.data_type == DataType::String as i32;
+    ensure!(!strings || tensor.raw_data.is_empty(), "its strings are raw data, which ONNX does not allow");
     Ok(())
 }
 
@@ -261,6 +268,19 @@ mod tests {
         let bytes = [0f32, 10., 20.].iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>();
         super::super::prepare(&mut model, &[ExternalFile { location: "w.bin", bytes: &bytes }]).unwrap();
         assert_eq!(run_model(model, &x).unwrap()[0], tensor1(&[11f32, 22.]));
+    }
+
+    #[test]
+    fn strings_as_raw_data_are_refused() {
+        let strings = TensorProto {
+            data_type: DataType::String as i32,
+            raw_data: vec![1; 8],
+            float_data: vec![],
+            ..floats(&[0.; 2])
+        };
+        let x = tensor1(&[1f32, 2.]);
+        let error = run_model(sum(&x, |graph| graph.initializer.push(strings)), &x).unwrap_err();
+        assert!(format!("{error:#}").starts_with("tensor `w`: its strings are raw data"), "{error:#}");
     }
 
     #[test]
