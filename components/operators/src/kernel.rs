@@ -82,14 +82,11 @@ impl Lengths {
 pub(crate) fn required<'a, T: Given<'a>, const N: usize>(
     inputs: &'a [Option<T>],
 ) -> TractResult<[&'a T::One; N]> {
-    let mut given = tvec!();
-    for ix in 0..N {
-        match inputs.get(ix).and_then(Option::as_ref) {
-            Some(one) => given.push(one.one()),
-            None => bail!("expected at least {N} inputs, input {ix} is missing"),
-        }
+    let given: [_; N] = std::array::from_fn(|ix| optional(inputs, ix));
+    if let Some(missing) = given.iter().position(Option::is_none) {
+        bail!("expected at least {N} inputs, input {missing} is missing");
     }
-    <[_; N]>::try_from(given.as_slice()).map_err(|_| format_err!("expected {N} inputs"))
+    Ok(given.map(|one| one.expect("none is missing")))
 }
 
 /// An input that the node leaves out, or not.
@@ -217,16 +214,12 @@ impl EvalOp for KernelOp {
     }
 
     fn eval(&self, _ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
-        let plain = inputs.into_iter().map(|value| {
-            if value.datum_type().is_tdim() {
-                Ok(value.cast_to::<i64>()?.into_owned().into_tvalue())
-            } else {
-                Ok(value)
-            }
-        });
-        let inputs = self.placed(plain.collect::<TractResult<TVec<_>>>()?);
-        let outputs = self.kernel.run(inputs)?;
-        Ok(self.named(outputs).into_iter().map(Tensor::into_tvalue).collect())
+        let mut inputs = self.placed(inputs);
+        for input in inputs.iter_mut().flatten().filter(|input| input.datum_type().is_tdim()) {
+            *input = input.cast_to::<i64>()?.into_owned().into_tvalue();
+        }
+        let outputs = self.kernel.run(inputs)?.into_iter().zip(&self.outputs);
+        Ok(outputs.filter(|(_, named)| **named).map(|(output, _)| output.into_tvalue()).collect())
     }
 }
 

@@ -1,20 +1,21 @@
 //! ONNX operators that tract lacks or gets wrong, as a plain library.
 //!
-//! Its job: what a scikit-learn pipeline exported by skl2onnx needs (imputing, scaling, one-hot encoding of strings,
-//! tree ensembles), a rewrite of what has no tensor form (`ZipMap`), and a check that names every unsupported node at
-//! once. It is not a runtime: parsing, optimising and running stay with tract.
+//! Its job: every operator of `ai.onnx.ml`, and what models of `ai.onnx` need beyond tract; rewrites of what has no
+//! tensor form; a check that names every unsupported node at once; and an interpreter for graphs whose shapes depend on
+//! values. It is not a runtime: parsing, optimising and running a plan stay with tract.
 //!
-//! Steps for a model: [`prepare`] the decoded protobuf, [`register`] the operators, ask [`unsupported`], then parse.
+//! Steps for a model: [`register`] the operators, ask [`unsupported`] and [`opset_fault`] of the decoded protobuf,
+//! [`prepare`] it, then parse it, or build an [`Interpreter`] where tract has no plan for it.
 //!
 //! ```
 //! use tract_onnx::{pb::ModelProto, prelude::*};
 //!
 //! # fn main() -> TractResult<()> {
 //! # let mut model = ModelProto { graph: Some(Default::default()), ..Default::default() };
-//! edgewit_operators::prepare(&mut model, &[])?;
 //! let mut onnx = tract_onnx::onnx();
 //! edgewit_operators::register(&mut onnx);
 //! assert!(edgewit_operators::unsupported(&onnx, &model).is_empty());
+//! edgewit_operators::prepare(&mut model, &[])?;
 //! let plan = onnx.model_for_proto_model(&model)?.into_optimized()?.into_runnable()?;
 //! # Ok(())
 //! # }

@@ -32,7 +32,7 @@ impl Lookup {
     }
 
     /// The position of every element of `x`; `None` for what is no key. A float is truncated where keys are integers.
-    pub(crate) fn positions(&self, x: &Tensor) -> TractResult<Vec<Option<usize>>> {
+    pub(crate) fn positions(&self, x: &Tensor) -> TractResult<TVec<Option<usize>>> {
         let is_float = x.datum_type().is_float();
         Ok(match self {
             Self::Strings(index) => elements::<String>(x)?.iter().map(|v| find(index, v)).collect(),
