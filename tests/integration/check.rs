@@ -125,3 +125,15 @@ fn a_model_of_more_than_2_gib_is_refused_before_it_is_read() {
     assert_eq!(refused.code, Some(1));
     assert!(refused.err.contains("at most 2 GiB"), "{refused:?}");
 }
+
+/// skl2onnx writes encoders that refuse what is no category, and an empty string is none. That says nothing against
+/// the plan.
+#[test]
+fn a_model_that_refuses_the_values_of_a_trial_keeps_its_plan() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let graph = Graph::new().input("x", 8, &[Dim::Unnamed, Dim::Fixed(1)]);
+    let graph = graph.one_hot("x", "y", &["a", "b"]).output("y", 1);
+    let report = check(folder.path(), graph);
+    assert_eq!(report.code, Some(0), "{report:?}");
+    assert!(report.out.contains("it runs: planned"), "{}", report.out);
+}

@@ -4,11 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use prost::Message;
+use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataLocation;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
 use tract_onnx::pb::{
-    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto,
-    TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
+    TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
 
 /// An axis of an input: fixed, named, or left out as exporters leave the batch.
@@ -56,6 +57,22 @@ impl Graph {
     /// An output of a shape.
     pub fn shaped_output(mut self, name: &str, element: i32, dims: &[Dim]) -> Graph {
         self.0.output.push(info(name, element, dims));
+        self
+    }
+
+    /// An `ai.onnx.ml.OneHotEncoder` of strings, which refuses what is no category.
+    pub fn one_hot(mut self, input: &str, output: &str, categories: &[&str]) -> Graph {
+        self = self.node_of("ai.onnx.ml", "OneHotEncoder", &[input], output);
+        let attribute = |name: &str, kind: AttributeType| AttributeProto {
+            name: name.into(),
+            r#type: kind as i32,
+            ..Default::default()
+        };
+        let strings = categories.iter().map(|category| category.as_bytes().to_vec()).collect();
+        let strings = AttributeProto { strings, ..attribute("cats_strings", AttributeType::Strings) };
+        if let Some(node) = self.0.node.last_mut() {
+            node.attribute = vec![strings, attribute("zeros", AttributeType::Int)];
+        }
         self
     }
 

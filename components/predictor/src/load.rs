@@ -32,19 +32,17 @@ pub(crate) fn check(file: Vec<u8>, external: &[ExternalFile], planned: bool) -> 
         if !planned {
             return interpret(&onnx, &proto).map(|_| Execution::Interpreted(String::new()));
         }
-        let reason = match plan(&onnx, &proto) {
+        let (reason, has_plan) = match plan(&onnx, &proto) {
             Ok(graph) => match graph.trial() {
-                Ok(()) => return Ok(Execution::Planned),
-                Err(error) => error,
+                Ok(_) => return Ok(Execution::Planned),
+                Err(error) => (error, true),
             },
-            Err(error) => error,
+            Err(error) => (error, false),
         };
         match interpret(&onnx, &proto) {
-            Ok(graph) => match (graph.trial(), plan(&onnx, &proto)) {
-                // A trial on zeros may be wrong of itself; then it says nothing against the plan.
-                (Err(_), Ok(_)) => Ok(Execution::Planned),
-                _ => Ok(Execution::Interpreted(format!("{reason:#}"))),
-            },
+            // Zeros may be wrong of themselves. A plan is wrong where the graph runs on them without it.
+            Ok(graph) if has_plan && !graph.trial().unwrap_or(false) => Ok(Execution::Planned),
+            Ok(_) => Ok(Execution::Interpreted(format!("{reason:#}"))),
             // A wrong graph is wrong for both; what the plan says of it is the more exact.
             Err(error) => bail!("{reason:#}\n  and node by node: {error:#}"),
         }
@@ -192,8 +190,9 @@ struct Graph {
 const MOST_TRIAL_ELEMENTS: usize = 1 << 24;
 
 impl Graph {
-    /// Runs the graph on zeros and empty strings, each varying axis 1 long, and the batch 2 long in a second run.
-    fn trial(&self) -> TractResult<()> {
+    /// Runs the graph on zeros and empty strings, each varying axis 1 long, and the batch 2 long in a
+    /// second run. False where there is nothing to try: a length is not free, or there is too much.
+    fn trial(&self) -> TractResult<bool> {
         for batch in [1, 2] {
             let mut symbols = SymbolValues::default();
             let mut values = tvec!();
@@ -214,13 +213,12 @@ impl Graph {
                     let elements = shape.iter().try_fold(1usize, |all, axis| all.checked_mul(*axis));
                     elements.is_some_and(|elements| elements <= MOST_TRIAL_ELEMENTS)
                 };
-                // Nothing to try where a length is not free, or there is too much.
-                let Some(shape) = shape.filter(small) else { return Ok(()) };
+                let Some(shape) = shape.filter(small) else { return Ok(false) };
                 values.push(tensor::zeros(*datatype, &shape)?.into_tvalue());
             }
             self.engine.run(values, &symbols)?;
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -283,7 +281,7 @@ fn interpret(onnx: &Onnx, proto: &ModelProto) -> TractResult<Graph> {
         let axes = shape.dim.iter().map(|dim| match &dim.value {
             Some(dimension::Value::DimValue(length)) if *length >= 0 => Axis::Fixed(*length as usize),
             Some(dimension::Value::DimParam(name)) if !name.is_empty() => Axis::Symbol(symbols.sym(name)),
-            _ => Axis::Expression,
+            _ => Axis::Symbol(symbols.new_with_prefix("axis")),
         });
         Ok((info.name.clone(), datatype, axes.collect()))
     };
