@@ -41,10 +41,12 @@ pub(crate) fn check(file: Vec<u8>, external: &[ExternalFile], planned: bool) -> 
         };
         match interpret(&onnx, &proto) {
             // Zeros may be wrong of themselves. A plan is wrong where the graph runs on them without it.
-            Ok(graph) if has_plan && !graph.trial().unwrap_or(false) => Ok(Execution::Planned),
-            Ok(_) => Ok(Execution::Interpreted(format!("{reason:#}"))),
+            Ok(graph) if !has_plan || graph.trial().unwrap_or(false) => {
+                Ok(Execution::Interpreted(format!("{reason:#}")))
+            }
             // A wrong graph is wrong for both; what the plan says of it is the more exact.
-            Err(error) => bail!("{reason:#}\n  and node by node: {error:#}"),
+            Err(error) if !has_plan => bail!("{reason:#}\n  and node by node: {error:#}"),
+            _ => Ok(Execution::Planned),
         }
     });
     match execution {
