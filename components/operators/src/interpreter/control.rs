@@ -8,7 +8,8 @@ use tract_onnx::pb::{GraphProto, NodeProto};
 use tract_onnx::tract_hir::internal::*;
 
 use super::graph::{Declared, Graph, Scope};
-use super::value::{Value, axis_of, part, stack};
+use super::value::{Value, part, stack};
+use crate::array::pick;
 use crate::kernel::{self, Built, Kernel, Lengths, elements};
 
 /// The operators of this file, by name.
@@ -232,7 +233,7 @@ impl Scan {
         let axes = sources
             .iter()
             .enumerate()
-            .map(|(ix, source)| axis_of(self.input_axes.get(ix).copied().unwrap_or(0), source.rank()));
+            .map(|(ix, source)| pick::axis(self.input_axes.get(ix).copied().unwrap_or(0), source.rank()));
         let axes = axes.collect::<TractResult<Vec<_>>>()?;
         let shortest = sources.iter().zip(&axes).map(|(source, axis)| source.shape()[*axis]).min();
         let shortest = shortest.unwrap_or(0);
@@ -263,7 +264,7 @@ impl Scan {
             }
             let declared = self.body.declared()[states + ix].shape.as_ref();
             let rank = 1 + parts.first().map_or(declared.map_or(0, |shape| shape.len()), Tensor::rank);
-            let axis = axis_of(self.output_axes.get(ix).copied().unwrap_or(0), rank)?;
+            let axis = pick::axis(self.output_axes.get(ix).copied().unwrap_or(0), rank)?;
             all.push(stacked(parts, axis, &self.body.declared()[states + ix])?.into_tensor()?.into_tensor());
         }
         Ok(all)

@@ -6,7 +6,8 @@
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
-use super::value::{Value, axis_of, concatenate, part, stack};
+use super::value::{Value, concatenate, part, stack};
+use crate::array::pick;
 use crate::kernel::elements;
 
 /// The operators of this file, by name.
@@ -90,9 +91,9 @@ impl SequenceOperator {
                 let tensors = tensors.collect::<TractResult<Vec<_>>>()?;
                 let rank = tensors.first().context("the sequence is empty")?.rank();
                 Value::tensor(if *new_axis {
-                    stack(tensors, axis_of(*axis, rank + 1)?)?
+                    stack(tensors, pick::axis(*axis, rank + 1)?)?
                 } else {
-                    concatenate(&tensors, axis_of(*axis, rank)?)?
+                    concatenate(&tensors, pick::axis(*axis, rank)?)?
                 })
             }
             Self::Construct => Value::Sequence(inputs.flatten().collect()),
@@ -121,7 +122,7 @@ impl SequenceOperator {
             Self::Optional => next().unwrap_or(Value::Absent),
             Self::SplitTo { axis, keep_axis } => {
                 let tensor = next().context(missing)?.into_tensor()?;
-                let axis = axis_of(*axis, tensor.rank())?;
+                let axis = pick::axis(*axis, tensor.rank())?;
                 Value::Sequence(split(&tensor, axis, next(), *keep_axis)?)
             }
         })

@@ -69,10 +69,3 @@ pub(super) fn concatenate(parts: &[Tensor], axis: usize) -> TractResult<Tensor> 
     }
     Tensor::stack_tensors(axis, parts)
 }
-
-/// An axis as ONNX counts it, negative from the end, of a tensor of `rank`.
-pub(super) fn axis_of(axis: i64, rank: usize) -> TractResult<usize> {
-    let from_start = if axis < 0 { axis + rank as i64 } else { axis };
-    ensure!((0..rank as i64).contains(&from_start), "axis {axis} is not one of {rank}");
-    Ok(from_start as usize)
-}

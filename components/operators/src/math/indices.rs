@@ -52,7 +52,8 @@ pub(super) fn scatter_nd(ctx: &ParsingContext, node: &NodeProto) -> Built {
     kernel::wire(ctx, node, Scatter { axis: None, reduction: Reduction::read(node)? })
 }
 
-fn axis_of(axis: i64, rank: usize) -> TractResult<usize> {
+/// The axis that ONNX's `axis` of `-rank..rank` means.
+pub(super) fn axis_of(axis: i64, rank: usize) -> TractResult<usize> {
     let from_start = if axis < 0 { axis.saturating_add(rank as i64) } else { axis };
     let found = usize::try_from(from_start).ok().filter(|axis| *axis < rank);
     found.with_context(|| format!("expected an axis of an input of rank {rank}, got {axis}"))

@@ -12,6 +12,7 @@ use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
+use super::indices::axis_of;
 use super::number::{Number, with_number};
 use crate::kernel::{self, Built, Kernel, Lengths, elements};
 
@@ -29,18 +30,10 @@ struct TopK {
     k: Option<i64>,
 }
 
-impl TopK {
-    fn axis(&self, rank: usize) -> TractResult<usize> {
-        let axis = if self.axis < 0 { self.axis.saturating_add(rank as i64) } else { self.axis };
-        let found = usize::try_from(axis).ok().filter(|axis| *axis < rank);
-        found.with_context(|| format!("expected an axis of an input of rank {rank}, got {}", self.axis))
-    }
-}
-
 impl Kernel for TopK {
     fn facts(&self, inputs: &[Option<&TypedFact>], lengths: &Lengths) -> TractResult<TVec<TypedFact>> {
         let [x] = kernel::required(inputs)?;
-        let axis = self.axis(x.rank())?;
+        let axis = axis_of(self.axis, x.rank())?;
         let k = match (self.k, kernel::optional(inputs, 1).and_then(kernel::ints_of).as_deref()) {
             (Some(k), _) => k.to_dim(),
             (None, Some([k])) => k.clone(),
@@ -62,7 +55,7 @@ impl Kernel for TopK {
             }
             (None, None) => bail!("expected a count"),
         };
-        let axis = self.axis(x.rank())?;
+        let axis = axis_of(self.axis, x.rank())?;
         let len = x.shape()[axis];
         let count = usize::try_from(k).ok().filter(|count| *count <= len);
         let k = count.with_context(|| format!("expected a count of up to {len} elements, got {k}"))?;
