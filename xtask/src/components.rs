@@ -25,6 +25,7 @@ pub const PREDICTOR: Package = Package {
     target: "wasm32-unknown-unknown",
     sources: &[
         "components/predictor",
+        "components/kernels",
         "components/operators",
         "wit",
         "Cargo.toml",
