@@ -1,5 +1,6 @@
 //! The packed component: sealed, described, deterministic.
 
+use std::ffi::OsString;
 use std::fs;
 
 use edgewit::pack::description::{Description, Outline};
@@ -27,6 +28,35 @@ fn packing_twice_gives_the_same_bytes_and_imports_nothing() {
     let description = Description::read(&first).expect("a description");
     assert_eq!(description.model.name, "churn");
     assert_eq!(description.model.inputs.len(), 19);
+}
+
+#[test]
+fn models_and_the_predictor_have_their_machine_code_in_common() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cache = folder.path().join("cache");
+    for model in ["churn/1", "digits/1"].map(model) {
+        let name = format!("{}.wasm", model.parent().expect("a model").display()).replace('/', "_");
+        let packed = folder.path().join(name);
+        let pack: [OsString; 6] = [
+            "pack".into(),
+            model.into(),
+            "-o".into(),
+            packed.clone().into(),
+            "--cache".into(),
+            cache.clone().into(),
+        ];
+        assert_eq!(run(pack).code, Some(0));
+        let metadata: [OsString; 4] =
+            ["predict".into(), packed.into(), "--cache".into(), cache.clone().into()];
+        let refused = run(metadata.into_iter().chain(["--row".into(), "{}".into()]));
+        assert!(refused.err.contains("is missing"), "the sandbox answers: {refused:?}");
+    }
+    let sizes = fs::read_dir(cache.join("compiled"))
+        .expect("the cache")
+        .map(|entry| entry.and_then(|entry| entry.metadata()).expect("an entry").len());
+    let (code, images): (Vec<u64>, Vec<u64>) = sizes.partition(|size| *size > 8 << 20);
+    assert_eq!(code.len(), 1, "one file of machine code for two models and the predictor: {code:?}");
+    assert!(images.iter().all(|size| *size < 4 << 20), "{images:?}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -11,10 +12,10 @@ use tokio::sync::watch;
 
 use crate::config::{ServeArgs, ServeConfig};
 use crate::http::{self, App};
-use crate::pack::cache::PackCache;
+use crate::pack::cache::ModelCache;
 use crate::pack::source::{self, Source};
 use crate::progress::Progress;
-use crate::runtime::{CompileCache, Engine, Limits, Program};
+use crate::runtime::{CompileCache, Engine, trim};
 use crate::serving::{Deployment, Registry, Workers};
 use crate::telemetry::Telemetry;
 
@@ -87,7 +88,7 @@ async fn serve(config: ServeConfig) -> Result<()> {
 
     let loading = config.clone();
     std::thread::Builder::new().name("load".into()).spawn(move || {
-        load(&loading, sources, &registry, &telemetry);
+        load(&loading, &sources, &registry, &telemetry);
         announce(&registry, address);
     })?;
 
@@ -103,33 +104,44 @@ async fn serve(config: ServeConfig) -> Result<()> {
     Ok(())
 }
 
-/// Packs, compiles and starts one model after the other; a model that fails leaves the others be.
-fn load(config: &ServeConfig, sources: Vec<Source>, registry: &Registry, telemetry: &Arc<Telemetry>) {
-    let progress = Progress::steps();
-    let one = |engine: &Engine, compiled: &CompileCache, source: &Source| -> Result<Deployment> {
-        let packed = PackCache::new(config.cache.join("packed"));
-        let component = packed.packed(engine, compiled, source, &Limits::packing(), &progress)?;
-        progress.step(format!("{} {}: compiling", source.name, source.version));
-        let program = Program::new(engine, compiled, &component)?;
-        Ok(Deployment::new(program, config.limits.clone(), config.isolation, telemetry.clone())?)
+/// Packs, compiles and starts the models, one on each core at a time; a model that fails leaves the others be.
+fn load(config: &ServeConfig, sources: &[Source], registry: &Registry, telemetry: &Arc<Telemetry>) {
+    let failed = |source: &Source, error: anyhow::Error| {
+        tracing::error!(model = source.name, version = source.version, "cannot load: {error:#}");
+        registry.fail(&source.name, &source.version, format!("{error:#}"));
     };
     let open = || -> Result<(Engine, CompileCache)> {
         let engine = Engine::new(&config.engine(sources.len()))?;
         Ok((engine, CompileCache::open(&config.cache.join("compiled"))?))
     };
-    let opened = open();
-    for source in &sources {
-        let loaded = match &opened {
-            Ok((engine, compiled)) => one(engine, compiled, source),
-            Err(error) => Err(anyhow::anyhow!("{error:#}")),
-        };
-        match loaded {
-            Ok(deployment) => registry.insert(deployment),
-            Err(error) => {
-                tracing::error!(model = source.name, version = source.version, "cannot load: {error:#}");
-                registry.fail(&source.name, &source.version, format!("{error:#}"));
-            }
+    let (engine, compiled) = match open() {
+        Ok(opened) => opened,
+        Err(error) => {
+            return sources.iter().for_each(|source| failed(source, anyhow::anyhow!("{error:#}")));
         }
+    };
+    let progress = Progress::steps();
+    let models = ModelCache::new(&engine, &compiled);
+    let deploy = |source: &Source| -> Result<Deployment> {
+        let program = models.program(source, &progress)?;
+        Ok(Deployment::new(program, config.limits.clone(), config.isolation, telemetry.clone())?)
+    };
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..config.workers.min(sources.len()) {
+            scope.spawn(|| {
+                while let Some(source) = sources.get(next.fetch_add(1, Relaxed)) {
+                    match deploy(source) {
+                        Ok(deployment) => registry.insert(deployment),
+                        Err(error) => failed(source, error),
+                    }
+                }
+            });
+        }
+    });
+    if models.has_packed() {
+        drop(models);
+        trim();
     }
 }
 

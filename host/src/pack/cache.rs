@@ -1,47 +1,62 @@
-//! Packed components on disk, each under the digest of everything it was made from.
+//! Models ready to serve: packed and compiled once, then found again by the digest of what they were made from.
+//!
+//! What is kept is the compiled form alone (see [`CompileCache`]): a host that finds it reads neither the packed
+//! component nor the predictor.
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use super::source::{Source, SourceError};
-use super::{PREDICTOR, PackError, pack};
+use super::{PREDICTOR, PREDICTOR_DIGEST, PackError, pack};
 use crate::digest::sha256;
 use crate::progress::Progress;
-use crate::runtime::{CompileCache, Engine, Limits, Loader};
+use crate::runtime::{CompileCache, Engine, EngineConfig, Limits, Loader, Program};
 
-/// The folder where packed components are kept.
-pub struct PackCache {
-    folder: PathBuf,
+/// Gives the program of a model, packing it if need be. Several threads may ask at once.
+pub struct ModelCache<'a> {
+    engine: &'a Engine,
+    compiled: &'a CompileCache,
+    /// Made for the first model that must be packed. Its engine has no pool: loading takes more memory than
+    /// predicting.
+    loader: Mutex<Option<Loader<'static>>>,
 }
 
-impl PackCache {
-    /// Keeps packed components in `folder`, which is made when the first is written.
-    pub fn new(folder: PathBuf) -> PackCache {
-        PackCache { folder }
+impl<'a> ModelCache<'a> {
+    /// Programs for `engine`, kept in `compiled`.
+    pub fn new(engine: &'a Engine, compiled: &'a CompileCache) -> ModelCache<'a> {
+        ModelCache { engine, compiled, loader: Mutex::default() }
     }
 
-    /// The packed form of `source`: read if it was packed before, packed now otherwise.
+    /// The program of `source`: found if it was packed before, packed and compiled now otherwise.
     ///
     /// # Errors
-    /// As [`pack`], or when the folder cannot be written.
-    pub fn packed(
-        &self,
-        engine: &Engine,
-        compiled: &CompileCache,
-        source: &Source,
-        limits: &Limits,
-        progress: &Progress,
-    ) -> Result<Vec<u8>, PackError> {
-        let path = self.folder.join(file_name(source)?);
-        if let Ok(component) = fs::read(&path) {
-            return Ok(component);
+    /// As [`pack`], or when the cache cannot be written.
+    pub fn program(&self, source: &Source, progress: &Progress) -> Result<Program, PackError> {
+        let key = key(source)?;
+        if let Some(program) = Program::find(self.engine, self.compiled, &key) {
+            return Ok(program);
         }
-        progress.step("preparing the predictor".into());
-        let loader = Loader::new(engine, compiled, PREDICTOR).map_err(PackError::Snapshot)?;
-        let component = pack(&loader, source, limits, progress)?;
-        write(&path, &component)?;
-        Ok(component)
+        let packed = pack(&self.loader(progress)?, source, &Limits::packing(), progress)?;
+        progress.step(format!("{} {}: compiling", source.name, source.version));
+        Program::named(self.engine, self.compiled, &key, &packed).map_err(PackError::Compile)
+    }
+
+    /// Whether a model had to be packed.
+    pub fn has_packed(&self) -> bool {
+        self.loader.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn loader(&self, progress: &Progress) -> Result<Loader<'static>, PackError> {
+        let mut loader = self.loader.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(loader) = &*loader {
+            return Ok(loader.clone());
+        }
+        progress.step("preparing the predictor (compiled once, then cached)".into());
+        let engine = Engine::new(&EngineConfig::default()).map_err(PackError::Snapshot)?;
+        let made = Loader::new(&engine, self.compiled, PREDICTOR).map_err(PackError::Snapshot)?;
+        Ok(loader.insert(made).clone())
     }
 }
 
@@ -67,8 +82,9 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), PackError> {
     write().map_err(|error| PackError::File { path: path.display().to_string(), error })
 }
 
-fn file_name(source: &Source) -> Result<String, SourceError> {
+/// Name, version, and the digest of everything that the packed component depends on.
+fn key(source: &Source) -> Result<String, SourceError> {
     let manifest = source.manifest.to_json().map_err(SourceError::Json)?;
-    let made_from = [sha256(PREDICTOR), source.digest.clone(), manifest].join("\n");
-    Ok(format!("{}-{}-{}.wasm", source.name, source.version, &sha256(made_from.as_bytes())[..16]))
+    let made_from = [PREDICTOR_DIGEST, &source.digest, &manifest].join("\n");
+    Ok(format!("{}-{}-{}", source.name, source.version, &sha256(made_from.as_bytes())[..32]))
 }

@@ -26,6 +26,9 @@ use source::{Source, SourceError};
 /// would be in the binary once for each use.
 pub static PREDICTOR: &[u8] = include_bytes!(env!("EDGEWIT_PREDICTOR"));
 
+/// The SHA-256 of [`PREDICTOR`].
+const PREDICTOR_DIGEST: &str = env!("EDGEWIT_PREDICTOR_DIGEST");
+
 /// Why a model cannot be packed.
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
@@ -59,6 +62,9 @@ pub enum PackError {
     /// The snapshot could not be taken.
     #[error("snapshot: {0}")]
     Snapshot(runtime::Error),
+    /// The packed component could not be compiled.
+    #[error("compiling: {0}")]
+    Compile(runtime::Error),
     /// The snapshot could not be wrapped.
     #[error("seal: {0}")]
     Seal(String),

@@ -9,11 +9,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use wasmtime::Module;
 use wasmtime::component::Component;
 
+use super::program::Compiled;
 use super::{Engine, Error};
 
-/// A folder of compiled components.
+/// A folder of compiled components and modules, and notes of what a model's program consists of.
 #[derive(Debug, Clone)]
 pub struct CompileCache {
     folder: PathBuf,
@@ -31,39 +33,106 @@ impl CompileCache {
         Ok(CompileCache { folder: folder.to_owned() })
     }
 
-    /// Compiles `bytes` or reads what an earlier call compiled.
-    pub(super) fn component(&self, engine: &Engine, bytes: &[u8]) -> Result<Component, Error> {
-        let path = self.folder.join(key(engine, bytes));
-        if let Some(component) = read(engine, &path) {
-            return Ok(component);
+    /// Compiles a component, or reads what an earlier call compiled; and its key.
+    pub(super) fn component(&self, engine: &Engine, bytes: &[u8]) -> Result<(Component, String), Error> {
+        let key = key(engine, bytes);
+        if let Some(component) = self.find_component(engine, &key) {
+            return Ok((component, key));
         }
         let component = Component::new(engine.inner(), bytes).map_err(Error::component)?;
-        let code = component.serialize().map_err(Error::engine)?;
-        self.write(&path, &code).map_err(|error| Error::Cache { path, reason: error.to_string() })?;
-        Ok(component)
+        self.write(&key, &component.serialize().map_err(Error::engine)?)?;
+        Ok((component, key))
+    }
+
+    /// The component of a key, if it was compiled before.
+    pub(super) fn find_component(&self, engine: &Engine, key: &str) -> Option<Component> {
+        self.read(key, |path| {
+            // SAFETY: see `read`.
+            #[allow(unsafe_code, reason = "compiled code is trusted by where it lies; see `read`")]
+            unsafe {
+                Component::deserialize_file(engine.inner(), path)
+            }
+        })
+    }
+
+    /// Compiles a core module, or reads what an earlier call compiled; and its key. Of a `shared` one there is
+    /// one copy in memory, however often it is asked for.
+    pub(super) fn module(
+        &self,
+        engine: &Engine,
+        bytes: &[u8],
+        shared: bool,
+    ) -> Result<(Module, String), Error> {
+        let key = key(engine, bytes);
+        if let Some(module) = self.find_module(engine, &key, shared) {
+            return Ok((module, key));
+        }
+        let module = Module::new(engine.inner(), bytes).map_err(Error::component)?;
+        self.write(&key, &module.serialize().map_err(Error::engine)?)?;
+        // From the file its memory image is mapped; what was compiled here would keep a copy of it.
+        let module = self.find_module(engine, &key, shared).unwrap_or(module);
+        Ok((module, key))
+    }
+
+    /// The module of a key, if it was compiled before.
+    pub(super) fn find_module(&self, engine: &Engine, key: &str, shared: bool) -> Option<Module> {
+        let read = || {
+            self.read(key, |path| {
+                // SAFETY: see `read`.
+                #[allow(unsafe_code, reason = "compiled code is trusted by where it lies; see `read`")]
+                unsafe {
+                    Module::deserialize_file(engine.inner(), path)
+                }
+            })
+        };
+        if shared { engine.shared(key, read) } else { read() }
+    }
+
+    /// Notes that `compiled` is what `engine` made of the program called `name`.
+    pub(super) fn note(&self, engine: &Engine, name: &str, compiled: &Compiled) -> Result<(), Error> {
+        let note = serde_json::to_vec(compiled).map_err(|error| self.fault(error.to_string()))?;
+        self.write(&note_name(engine, name), &note)
+    }
+
+    /// What the program called `name` is for an engine of these settings.
+    pub(super) fn noted(&self, engine: &Engine, name: &str) -> Option<Compiled> {
+        serde_json::from_slice(&fs::read(self.folder.join(note_name(engine, name))).ok()?).ok()
+    }
+
+    /// Reads a compiled file. What does not load, cut short or of another build, counts as absent.
+    ///
+    /// `load` trusts the file: it was written by `serialize` of this user's own process, for the folder is
+    /// private, and its name holds the digest of what was compiled, of wasmtime's version and of the settings.
+    fn read<T>(&self, key: &str, load: impl FnOnce(&Path) -> wasmtime::Result<T>) -> Option<T> {
+        let path = self.folder.join(key);
+        if !path.is_file() {
+            return None;
+        }
+        let ignored = |error: &wasmtime::Error| {
+            tracing::debug!(%error, path = %path.display(), "compile cache entry ignored");
+        };
+        load(&path).inspect_err(ignored).ok()
     }
 
     /// Whole or not at all: a reader never sees half a file.
-    fn write(&self, path: &Path, code: &[u8]) -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        file.write_all(code)?;
-        file.persist(path)?;
-        Ok(())
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        let write = || -> std::io::Result<()> {
+            let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+            file.write_all(bytes)?;
+            file.persist(self.folder.join(name))?;
+            Ok(())
+        };
+        write().map_err(|error| self.fault(error.to_string()))
+    }
+
+    fn fault(&self, reason: String) -> Error {
+        Error::Cache { path: self.folder.clone(), reason }
     }
 }
 
-/// A file that does not load, cut short or of another build, counts as absent.
-fn read(engine: &Engine, path: &Path) -> Option<Component> {
-    if !path.is_file() {
-        return None;
-    }
-    // SAFETY: the file was written by `Component::serialize` of this user's own process: the
-    // folder is private, and the name holds the digest of component, version and settings.
-    #[allow(unsafe_code, reason = "compiled code is trusted by where it lies; see above")]
-    let component = unsafe { Component::deserialize_file(engine.inner(), path) };
-    component
-        .inspect_err(|error| tracing::debug!(%error, path = %path.display(), "compile cache entry ignored"))
-        .ok()
+/// Engines of other settings have notes of their own.
+fn note_name(engine: &Engine, name: &str) -> String {
+    format!("{name}-{}.json", &key(engine, b"")[..8])
 }
 
 fn key(engine: &Engine, bytes: &[u8]) -> String {

@@ -1,8 +1,10 @@
 //! The wasmtime engine, its settings, and the clock of its deadlines.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, Module, PoolingAllocationConfig};
 
 use super::Error;
 
@@ -29,6 +31,8 @@ impl Default for EngineConfig {
 #[derive(Clone)]
 pub struct Engine {
     inner: wasmtime::Engine,
+    /// Modules that many programs have in common, by their keys in the compile cache.
+    shared: Arc<Mutex<HashMap<String, Module>>>,
 }
 
 impl Engine {
@@ -49,11 +53,22 @@ impl Engine {
                 }
             })
             .map_err(|error| Error::Engine(error.to_string()))?;
-        Ok(Engine { inner })
+        Ok(Engine { inner, shared: Arc::default() })
     }
 
     pub(super) fn inner(&self) -> &wasmtime::Engine {
         &self.inner
+    }
+
+    /// The shared module of `key`; `read` where it is asked for the first time.
+    pub(super) fn shared(&self, key: &str, read: impl FnOnce() -> Option<Module>) -> Option<Module> {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(module) = shared.get(key) {
+            return Some(module.clone());
+        }
+        let module = read()?;
+        shared.insert(key.to_owned(), module.clone());
+        Some(module)
     }
 
     /// Whether this kernel resets a used sandbox by looking up its touched pages (`PAGEMAP_SCAN`,

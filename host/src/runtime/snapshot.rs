@@ -6,12 +6,15 @@
 
 use wasmtime_wizer::{WasmtimeWizerComponent, Wizer};
 
+use crate::digest::sha256;
+
 use super::bindings::exports::edgewit::inference::load::{Effort, Guest};
 use super::{
     CompileCache, Engine, Error, Execution, ExternalFile, Identity, Instance, Limits, Program, Report,
 };
 
-/// The unpacked predictor, compiled.
+/// The unpacked predictor, compiled. Cheap to clone.
+#[derive(Clone)]
 pub struct Loader<'a> {
     predictor: &'a [u8],
     program: Program,
@@ -23,8 +26,14 @@ impl<'a> Loader<'a> {
     /// # Errors
     /// When `predictor` is not the component it should be.
     pub fn new(engine: &Engine, cache: &CompileCache, predictor: &'a [u8]) -> Result<Loader<'a>, Error> {
-        let (_, instrumented) = wizer().instrument_component(predictor).map_err(Error::component)?;
-        let program = Program::new(engine, cache, &instrumented)?;
+        let name = format!("predictor-{}", &sha256(predictor)[..32]);
+        let program = match Program::find(engine, cache, &name) {
+            Some(program) => program,
+            None => {
+                let (_, instrumented) = wizer().instrument_component(predictor).map_err(Error::component)?;
+                Program::named(engine, cache, &name, &instrumented)?
+            }
+        };
         Ok(Loader { predictor, program })
     }
 
