@@ -15,7 +15,7 @@ use crate::http::{self, App};
 use crate::pack::cache::ModelCache;
 use crate::pack::source::{self, Source};
 use crate::progress::Progress;
-use crate::runtime::{CompileCache, Engine, trim};
+use crate::runtime::{CompileCache, Engine, keep_little, trim};
 use crate::serving::{Deployment, Registry, Workers};
 use crate::telemetry::Telemetry;
 
@@ -28,6 +28,7 @@ pub(super) struct ServeCommand {
 
 pub(super) fn run(command: ServeCommand) -> Result<ExitCode> {
     let config = ServeConfig::new(command.args)?;
+    keep_little();
     start_logs();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(config))?;

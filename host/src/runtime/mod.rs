@@ -19,7 +19,7 @@ pub use cache::CompileCache;
 pub use engine::{Engine, EngineConfig};
 pub use error::Error;
 pub use instance::{Execution, ExternalFile, Identity, Instance, Limits, Operator, Opset, Refusal, Report};
-pub use memory::trim;
+pub use memory::{keep_little, trim};
 pub use program::Program;
 pub use snapshot::Loader;
 
