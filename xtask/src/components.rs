@@ -25,6 +25,7 @@ pub const PREDICTOR: Package = Package {
     target: "wasm32-unknown-unknown",
     sources: &[
         "components/predictor",
+        "components/fft",
         "components/kernels",
         "components/operators",
         "wit",
@@ -69,7 +70,7 @@ pub fn cargo(package: &Package, command: &str) -> Result<Command> {
         .current_dir(root())
         .args([command, "--locked", "--profile", "component", "--package", package.name])
         .args(["--target", package.target, "--config"])
-        .arg(remapped_paths(package))
+        .arg(rustflags(package))
         .arg("--target-dir")
         .arg(folder());
     // A build script inherits settings that are meant for the host's build.
@@ -85,13 +86,19 @@ fn folder() -> PathBuf {
     root().join("target/components")
 }
 
-/// The messages of panics hold the paths of source files. Without the folders of this machine they
-/// are shorter, tell nothing about it, and are the same wherever the component is built.
-fn remapped_paths(package: &Package) -> String {
+/// The flags that a component is built with beside those of .cargo/config.toml.
+fn rustflags(package: &Package) -> String {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).unwrap_or_default();
-    let flags = [home.join("registry/src"), root().to_owned()]
-        .map(|folder| format!("'--remap-path-prefix={}/='", folder.display()));
+    // The messages of panics hold the paths of source files. Without the folders of this machine they
+    // are shorter, tell nothing about it, and are the same wherever the component is built.
+    let mut flags = [home.join("registry/src"), root().to_owned()]
+        .map(|folder| format!("'--remap-path-prefix={}/='", folder.display()))
+        .to_vec();
+    if package.target == PREDICTOR.target {
+        // The linker leaves five bytes for every index of a function; this takes those that are not needed away again.
+        flags.push("'-Clink-arg=--compress-relocations'".into());
+    }
     format!("target.{}.rustflags=[{}]", package.target, flags.join(","))
 }
 
