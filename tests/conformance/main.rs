@@ -25,7 +25,9 @@ fn main() -> Result<ExitCode> {
     let Some(cases) = materialised(&here)? else { return Ok(ExitCode::SUCCESS) };
     let listing = document::Listing::read(&cases.join("operators.json"))?;
     eprintln!("conformance: {} node tests", listing.cases.len());
-    let outcomes = verify::verify(&verify::cases(&cases)?, &[])?;
+    let folders = verify::cases(&cases)?;
+    let outcomes = verify::verify(&folders, &[])?;
+    let baseline = verify::verify(&folders, &["--simd", "baseline"])?;
 
     let passed = outcomes.values().filter(|failed| failed.is_none()).count();
     eprintln!("conformance: {passed} of {} passed", outcomes.len());
@@ -38,6 +40,8 @@ fn main() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut problems = known::compare(&known, &outcomes)?;
+    problems
+        .extend(known::compare(&known, &baseline)?.iter().map(|problem| format!("baseline SIMD: {problem}")));
     if fs::read_to_string(&document).unwrap_or_default() != text {
         problems.push("docs/operators.md is not what the code and the results say".into());
     }

@@ -11,12 +11,15 @@ use tract_onnx::pb::TensorProto;
 use tract_onnx::pb::tensor_proto::DataLocation;
 
 #[test]
-fn every_golden_case_of_both_models_passes() {
-    let verify = run(["verify".into(), model("churn/1"), model("digits/1")]);
-    assert_eq!(verify.code, Some(0), "{verify:?}");
-    let last = verify.out.lines().last().expect("a last line");
-    let passed: usize = last.strip_suffix(" passed, 0 failed").expect(last).parse().expect("a number");
-    assert!(passed >= 400, "{last}");
+fn every_golden_case_of_both_models_passes_with_either_kind_of_simd() {
+    for simd in ["relaxed", "baseline"] {
+        let models = [model("churn/1"), model("digits/1"), "--simd".into(), simd.into()];
+        let verify = run(std::iter::once("verify".into()).chain(models));
+        assert_eq!(verify.code, Some(0), "{verify:?}");
+        let last = verify.out.lines().last().expect("a last line");
+        let passed: usize = last.strip_suffix(" passed, 0 failed").expect(last).parse().expect("a number");
+        assert!(passed >= 400, "{last}");
+    }
 }
 
 #[test]

@@ -15,6 +15,8 @@ mod mutants;
 mod oip;
 mod pack;
 mod rows;
+mod simd;
+mod size;
 
 use serde_json::{Value, json};
 

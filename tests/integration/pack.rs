@@ -6,6 +6,7 @@ use std::fs;
 use edgewit::pack::description::{Description, Outline};
 use edgewit_tests::command::run;
 use edgewit_tests::model;
+use wasmparser::WasmFeatures;
 
 /// Packs churn into a folder and returns the bytes.
 fn packed(folder: &std::path::Path, name: &str) -> Vec<u8> {
@@ -80,6 +81,25 @@ fn inspect_shows_name_digest_tensors_operators_and_no_imports() {
     assert_eq!(json["digest"], digest);
     assert_eq!(json["imports"], serde_json::json!([]));
     assert_eq!(json["inputs"][0]["datatype"], "BYTES");
+}
+
+#[test]
+fn a_model_packed_for_baseline_simd_is_another_file_without_a_relaxed_instruction() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("churn.wasm");
+    let pack =
+        ["pack".into(), model("churn/1"), "--simd".into(), "baseline".into(), "-o".into(), path.clone()];
+    assert_eq!(run(pack).code, Some(0));
+    let component = fs::read(&path).expect("the component was written");
+    wasmparser::Validator::new_with_features(WasmFeatures::all() - WasmFeatures::RELAXED_SIMD)
+        .validate_all(&component)
+        .expect("valid without relaxed SIMD");
+    packed(folder.path(), "relaxed.wasm");
+    let relaxed = folder.path().join("relaxed.wasm");
+    for (path, simd) in [(path, "baseline"), (relaxed, "relaxed")] {
+        let text = run(["inspect".as_ref(), path.as_os_str()]).out;
+        assert!(text.contains(&format!("simd       {simd}\n")), "{text}");
+    }
 }
 
 #[test]

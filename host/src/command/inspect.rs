@@ -10,6 +10,7 @@ use edgewit_core::TensorMetadata;
 use serde::Serialize;
 
 use crate::pack::description::{Description, Outline};
+use crate::pack::simd::Simd;
 
 /// Show what a packed component holds, without running it.
 #[derive(Debug, Args)]
@@ -63,6 +64,7 @@ fn text(report: &Report) -> Result<String> {
     let list = |names: &[String]| if names.is_empty() { "none".into() } else { names.join(", ") };
     writeln!(text, "imports    {}", list(&outline.imports))?;
     writeln!(text, "exports    {}", list(&outline.exports))?;
+    writeln!(text, "simd       {}", if outline.simd == Simd::Relaxed { "relaxed" } else { "baseline" })?;
     let (bytes, code, data) = (outline.bytes, outline.code_bytes, outline.data_bytes);
     writeln!(text, "size       {bytes} bytes: code {code}, memory image {data}")?;
     Ok(text)

@@ -9,8 +9,9 @@ use clap::Args;
 use super::Workshop;
 use crate::config::CacheArgs;
 use crate::pack::cache::write;
+use crate::pack::pack;
+use crate::pack::simd::Simd;
 use crate::pack::source::Source;
-use crate::pack::{PREDICTOR, pack};
 use crate::progress::Progress;
 use crate::runtime::{Limits, Loader};
 
@@ -23,6 +24,9 @@ pub(super) struct PackArgs {
     /// Where to write the component [default: <name>-<version>.wasm].
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// The SIMD instructions that the engines which run the component have.
+    #[arg(long, value_enum, default_value_t)]
+    simd: Simd,
     #[command(flatten)]
     cache: CacheArgs,
 }
@@ -32,7 +36,8 @@ pub(super) fn run(args: PackArgs) -> Result<ExitCode> {
     let workshop = Workshop::open(&args.cache)?;
     let progress = Progress::steps();
     progress.step("preparing the predictor (compiled once, then cached)".into());
-    let loader = Loader::new(&workshop.engine, &workshop.compiled, PREDICTOR)?;
+    let predictor = args.simd.predictor();
+    let loader = Loader::new(&workshop.engine, &workshop.compiled, &predictor)?;
     let component = pack(&loader, &source, &Limits::packing(), &progress)?;
     let output = args.output.unwrap_or_else(|| format!("{}-{}.wasm", source.name, source.version).into());
     write(&output, &component)?;

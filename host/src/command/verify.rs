@@ -13,8 +13,9 @@ use serde_json::json;
 use super::Workshop;
 use crate::config::CacheArgs;
 use crate::golden::{self, Tolerance, Verdict};
+use crate::pack;
+use crate::pack::simd::Simd;
 use crate::pack::source::Source;
-use crate::pack::{self, PREDICTOR};
 use crate::progress::Progress;
 use crate::runtime::{Limits, Loader};
 
@@ -36,6 +37,9 @@ pub(super) struct VerifyArgs {
     /// Print JSON: the counts, and each case with the reason if it failed.
     #[arg(long)]
     json: bool,
+    /// The SIMD instructions to run with.
+    #[arg(long, value_enum, default_value_t)]
+    simd: Simd,
     #[command(flatten)]
     cache: CacheArgs,
 }
@@ -50,7 +54,8 @@ struct Outcome {
 pub(super) fn run(args: VerifyArgs) -> Result<ExitCode> {
     let workshop = Workshop::open(&args.cache)?;
     let progress = Progress::count(args.models.len() as u64);
-    let loader = Loader::new(&workshop.engine, &workshop.compiled, PREDICTOR)?;
+    let predictor = args.simd.predictor();
+    let loader = Loader::new(&workshop.engine, &workshop.compiled, &predictor)?;
     let tolerance = Tolerance { absolute: args.atol, relative: args.rtol };
 
     let next = AtomicUsize::new(0);

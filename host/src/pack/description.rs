@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use wasm_encoder::{ComponentSection, CustomSection};
 use wasmparser::{ComponentExternalKind, Parser, Payload};
 
+use super::simd::Simd;
 use crate::runtime::{Execution, Report};
 
 /// The section's name.
@@ -102,6 +103,8 @@ pub struct Outline {
     pub imports: Vec<String>,
     /// Names of the exports.
     pub exports: Vec<String>,
+    /// The SIMD instructions in its code.
+    pub simd: Simd,
     /// Bytes of the whole file.
     pub bytes: usize,
     /// Bytes of code, the same for every model.
@@ -116,7 +119,8 @@ impl Outline {
     /// # Errors
     /// When the bytes are not WebAssembly.
     pub fn read(component: &[u8]) -> Result<Outline, DescriptionError> {
-        let mut outline = Outline { bytes: component.len(), ..Outline::default() };
+        let mut outline =
+            Outline { bytes: component.len(), simd: Simd::of(component)?, ..Outline::default() };
         let mut depth = 0;
         for payload in Parser::new(0).parse_all(component) {
             match payload? {

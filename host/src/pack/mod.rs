@@ -12,6 +12,7 @@ pub mod cache;
 pub mod description;
 mod external;
 mod seal;
+pub mod simd;
 pub mod source;
 
 use edgewit_core::manifest::ManifestError;
