@@ -1,17 +1,20 @@
-//! The trees, laid out for walking.
+//! The trees: what a node asks, said in the comparisons of the walk, and the sums of the leaves.
 //!
-//! All nodes are in one array, each tree in pre-order from its root, so that a walk mostly goes forward and a
-//! fresh sandbox touches few pages. A node of float trees is 16 bytes. [`Forest::new`] proves that every walk
-//! ends: children exist, and no node is its own descendant.
+//! The walk of `edgewit_kernels::trees` knows `value <= threshold`. What else a node may ask is a matter of the value
+//! (see [`view`](super::view)) or of two branches, so every forest takes the same walk, whatever its modes. Children
+//! that do not exist and nodes that are their own descendants are refused here.
 
+use std::collections::HashMap;
+
+use edgewit_kernels::trees::{self, Builder, LANES, Tree};
 use tract_onnx::tract_hir::internal::*;
 
 use super::scoring::Aggregate;
+use super::view::{Columns, Input, Test, Threshold, View};
 use crate::ml::scores::Number;
 
 /// How a node compares the feature with its threshold; `Leaf` compares nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub(super) enum Mode {
     Leq,
     Lt,
@@ -33,58 +36,35 @@ pub(super) struct NodeSpec {
     pub(super) on_false: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Node<T> {
-    /// A leaf of a single weight has that weight here.
-    threshold: T,
-    feature: Feature,
-    /// A leaf has the range of its weights in these two.
-    on_true: u32,
-    on_false: u32,
-}
-
-/// Feature id in the low 24 bits, mode above, and the top bit says that NaN goes to `on_true`.
-#[derive(Clone, Copy, Debug)]
-struct Feature(u32);
-
 const FEATURE_BITS: u32 = 24;
-const MISSING_IS_TRUE: u32 = 1 << 31;
-const LEAF: u32 = (Mode::Leaf as u32) << FEATURE_BITS;
 
-impl Feature {
-    fn is_leaf(self) -> bool {
-        self.0 >= LEAF && self.0 & MISSING_IS_TRUE == 0
-    }
-
-    fn id(self) -> usize {
-        (self.0 & ((1 << FEATURE_BITS) - 1)) as usize
-    }
-
-    fn mode(self) -> u32 {
-        (self.0 & !MISSING_IS_TRUE) >> FEATURE_BITS
-    }
-
-    fn missing_is_true(self) -> bool {
-        self.0 & MISSING_IS_TRUE != 0
-    }
-}
+/// Lists are numbered in `f32`, which has every integer up to here.
+const MOST_LISTS: usize = 1 << 24;
 
 #[derive(Debug)]
 pub(super) struct Forest<T> {
-    nodes: Box<[Node<T>]>,
-    roots: Box<[u32]>,
-    /// Column and weight.
-    weights: Box<[(u32, T)]>,
+    trees: trees::Forest<T>,
+    inputs: Columns,
+    leaves: Leaves<T>,
+    /// Columns of sums.
     columns: usize,
     /// Columns of input that the trees look at: one more than the highest feature id.
     features: usize,
-    /// Every branch is `<=` and none treats NaN specially: the fast walk.
-    plain: bool,
-    /// One column and one weight a leaf, which is then in the node.
-    one_weight: bool,
 }
 
-impl Forest<f64> {
+/// Columns and weights.
+type List<T> = Box<[(u32, T)]>;
+
+/// What the values of the leaves are.
+#[derive(Debug)]
+enum Leaves<T> {
+    /// Weights, all those of a tree for the same column, which is listed.
+    Weights(Box<[u32]>),
+    /// Positions among these lists.
+    Lists(Box<[List<T>]>),
+}
+
+impl<T: Input<T> + trees::Number> Forest<T> {
     /// Lays out the trees rooted at `roots`. `weights[i]` are column and weight of the leaf `specs[i]`,
     /// columns counting up to `columns`.
     ///
@@ -96,46 +76,40 @@ impl Forest<f64> {
         weights: &[Vec<(u32, f64)>],
         columns: usize,
     ) -> TractResult<Self> {
-        let mut layout =
-            Layout { specs, weights, places: vec![Place::Unseen; specs.len()], nodes: vec![], flat: vec![] };
-        let roots = roots.iter().map(|root| layout.tree(*root)).collect::<TractResult<_>>()?;
         let branches = || specs.iter().filter(|spec| spec.mode != Mode::Leaf);
+        if let Some(spec) = branches().find(|spec| spec.feature >= 1 << FEATURE_BITS) {
+            bail!("feature id {} is not below 2^{FEATURE_BITS}", spec.feature);
+        }
+        let (inputs, places) = Columns::new(branches().flat_map(tests::<T>).flatten());
+        let layout = |lists: bool| Layout {
+            specs,
+            weights,
+            lists: lists.then(HashMap::new),
+            flat: vec![],
+            inputs: &places,
+            builder: Builder::new(inputs.count() as u32),
+            states: vec![State::Unseen; specs.len()],
+        };
         let mut leaves = specs.iter().zip(weights).filter(|(spec, _)| spec.mode == Mode::Leaf);
-        Ok(Self {
-            nodes: layout.nodes.into(),
-            roots,
-            weights: layout.flat.into(),
-            columns,
-            features: branches().map(|spec| spec.feature as usize + 1).max().unwrap_or(0),
-            plain: branches().all(|spec| spec.mode == Mode::Leq && !spec.missing_is_true),
-            one_weight: columns == 1 && leaves.all(|(_, weights)| weights.len() == 1),
-        })
+        let mut made = layout(leaves.any(|(_, weights)| weights.len() != 1));
+        let mut trees = roots.iter().map(|root| made.tree(*root)).collect::<TractResult<Vec<_>>>()?;
+        if made.lists.is_none() && trees.iter().any(|(_, column)| column.is_none()) {
+            made = layout(true);
+            trees = roots.iter().map(|root| made.tree(*root)).collect::<TractResult<_>>()?;
+        }
+        let leaves = match made.lists {
+            None => Leaves::Weights(trees.iter().map(|(_, column)| column.unwrap_or(0)).collect()),
+            Some(_) => Leaves::Lists(made.flat.into()),
+        };
+        let features = branches().map(|spec| spec.feature as usize + 1).max().unwrap_or(0);
+        let roots = trees.into_iter().map(|(tree, _)| tree).collect::<Vec<_>>();
+        Ok(Self { trees: made.builder.finish(&roots), inputs, leaves, columns, features })
     }
 }
 
-impl<T: Number> Forest<T> {
-    /// The same trees in another type.
-    pub(super) fn to<U: Number>(&self) -> Forest<U> {
-        let to = |value: T| U::of(value.into());
-        let node = |node: &Node<T>| Node {
-            threshold: to(node.threshold),
-            feature: node.feature,
-            on_true: node.on_true,
-            on_false: node.on_false,
-        };
-        Forest {
-            nodes: self.nodes.iter().map(node).collect(),
-            roots: self.roots.clone(),
-            weights: self.weights.iter().map(|(column, weight)| (*column, to(*weight))).collect(),
-            columns: self.columns,
-            features: self.features,
-            plain: self.plain,
-            one_weight: self.one_weight,
-        }
-    }
-
+impl<T: Number + trees::Number> Forest<T> {
     pub(super) fn trees(&self) -> usize {
-        self.roots.len()
+        self.trees.trees()
     }
 
     /// The columns of sums that an input of `columns` columns gives.
@@ -148,127 +122,188 @@ impl<T: Number> Forest<T> {
         Ok(self.columns)
     }
 
-    /// Adds every tree's weights for every row of `input` to `sums`, `[rows, columns]`, tree by tree.
-    pub(super) fn sum(&self, input: &[T], features: usize, aggregate: Aggregate, sums: &mut [T]) {
-        for root in &self.roots {
-            for (row, sums) in input.chunks_exact(features).zip(sums.chunks_exact_mut(self.columns)) {
-                let leaf = if self.plain { self.walk_plain(*root, row) } else { self.walk(*root, row) };
-                if self.one_weight {
-                    aggregate.add(&mut sums[0], leaf.threshold);
-                } else {
-                    for (column, weight) in &self.weights[leaf.on_true as usize..leaf.on_false as usize] {
-                        aggregate.add(&mut sums[*column as usize], *weight);
+    /// Adds every tree's weights for every row of `input` to `sums`, `[rows, columns]`, tree by tree. The trees are
+    /// walked in `T`, the sums are of the type of the input.
+    pub(super) fn sum<S: Input<T>>(
+        &self,
+        input: &[S],
+        features: usize,
+        aggregate: Aggregate,
+        sums: &mut [S],
+    ) {
+        let blocks = input.chunks_exact(LANES * features);
+        let (rest, mut sums) = (blocks.remainder(), sums);
+        if blocks.len() > 0 {
+            let (of_blocks, of_rest) = sums.split_at_mut(blocks.len() * LANES * self.columns);
+            sums = of_rest;
+            let size = self.inputs.count() * LANES;
+            let mut values = vec![T::default(); blocks.len() * size];
+            for (rows, block) in blocks.zip(values.chunks_exact_mut(size)) {
+                self.inputs.block(rows, features, block);
+            }
+            // A tree stays in the cache for all rows.
+            for tree in 0..self.trees() {
+                let rows = of_blocks.chunks_exact_mut(LANES * self.columns);
+                for (block, sums) in values.chunks_exact(size).zip(rows) {
+                    let leaves = self.trees.walk_block(tree, block);
+                    for (leaf, sums) in leaves.into_iter().zip(sums.chunks_exact_mut(self.columns)) {
+                        self.leaves.add(tree, leaf, aggregate, sums);
                     }
                 }
             }
         }
-    }
-
-    fn walk_plain(&self, root: u32, row: &[T]) -> &Node<T> {
-        let mut node = &self.nodes[root as usize];
-        while node.feature.0 < LEAF {
-            let holds = row[node.feature.0 as usize] <= node.threshold;
-            node = &self.nodes[if holds { node.on_true } else { node.on_false } as usize];
+        let mut row = vec![T::default(); self.inputs.count()];
+        let mut leaves = vec![T::default(); self.trees()];
+        for (input, sums) in rest.chunks_exact(features).zip(sums.chunks_exact_mut(self.columns)) {
+            self.inputs.row(input, &mut row);
+            self.trees.walk_row(&row, &mut leaves);
+            for (tree, leaf) in leaves.iter().enumerate() {
+                self.leaves.add(tree, *leaf, aggregate, sums);
+            }
         }
-        node
-    }
-
-    fn walk(&self, root: u32, row: &[T]) -> &Node<T> {
-        const LT: u32 = Mode::Lt as u32;
-        const GTE: u32 = Mode::Gte as u32;
-        const GT: u32 = Mode::Gt as u32;
-        const EQ: u32 = Mode::Eq as u32;
-        const NEQ: u32 = Mode::Neq as u32;
-        let mut node = &self.nodes[root as usize];
-        while !node.feature.is_leaf() {
-            let value = row[node.feature.id()];
-            let holds = match node.feature.mode() {
-                LT => value < node.threshold,
-                GTE => value >= node.threshold,
-                GT => value > node.threshold,
-                EQ => value == node.threshold,
-                NEQ => value != node.threshold,
-                _ => value <= node.threshold,
-            };
-            // A NaN is the one value that is not itself.
-            let missing = || value.partial_cmp(&value).is_none();
-            let holds = holds || (node.feature.missing_is_true() && missing());
-            node = &self.nodes[if holds { node.on_true } else { node.on_false } as usize];
-        }
-        node
     }
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Place {
+impl<T: Number> Leaves<T> {
+    /// Adds to a row's sums what a tree gives.
+    #[inline]
+    fn add<S: Number>(&self, tree: usize, leaf: T, aggregate: Aggregate, sums: &mut [S]) {
+        match self {
+            Self::Weights(columns) => aggregate.add(&mut sums[columns[tree] as usize], S::of(leaf.into())),
+            Self::Lists(lists) => {
+                for (column, weight) in &lists[leaf.into() as usize] {
+                    aggregate.add(&mut sums[*column as usize], S::of((*weight).into()));
+                }
+            }
+        }
+    }
+}
+
+/// What the branches of a node test: whether it holds, then whatever its kind needs besides.
+fn tests<T: Threshold>(spec: &NodeSpec) -> [Option<Test<T>>; 3] {
+    let threshold = T::of(spec.threshold);
+    let test = |mode| Test::of(mode, spec.feature, threshold);
+    match (spec.mode, spec.missing_is_true) {
+        (Mode::Leaf, _) => [None; 3],
+        // Whether there is a number at all.
+        _ if spec.threshold.is_nan() => [Test::of(Mode::Leq, spec.feature, T::of(f64::INFINITY)), None, None],
+        (Mode::Eq, true) => [test(Mode::Leq), test(Mode::Gte), test(Mode::Gt)],
+        (Mode::Eq, false) | (Mode::Neq, _) => [test(Mode::Leq), test(Mode::Gte), None],
+        (mode, false) => [test(mode), None, None],
+        // What holds where the mode does not, but for NaN.
+        (Mode::Leq, true) => [test(Mode::Gt), None, None],
+        (Mode::Lt, true) => [test(Mode::Gte), None, None],
+        (Mode::Gte, true) => [test(Mode::Lt), None, None],
+        (Mode::Gt, true) => [test(Mode::Leq), None, None],
+    }
+}
+
+/// A tree, and the column of all of its weights, where they have the same.
+type Placed<T> = (Tree<T>, Option<u32>);
+
+#[derive(Clone, Copy)]
+enum State<T> {
     Unseen,
     /// On the way from the root to here: meeting it again is a cycle.
-    Open(u32),
-    Done(u32),
+    Open,
+    Done(Placed<T>),
 }
 
-struct Layout<'a> {
+struct Layout<'a, T> {
     specs: &'a [NodeSpec],
     weights: &'a [Vec<(u32, f64)>],
-    places: Vec<Place>,
-    nodes: Vec<Node<f64>>,
-    flat: Vec<(u32, f64)>,
+    /// The positions of the lists of the leaves, if leaves have such.
+    lists: Option<HashMap<Vec<(u32, u64)>, usize>>,
+    flat: Vec<List<T>>,
+    inputs: &'a HashMap<View, u32>,
+    builder: Builder<T>,
+    states: Vec<State<T>>,
 }
 
-impl Layout<'_> {
-    /// Places `root` and what hangs on it. Iterative: a tree as deep as it has nodes must not overflow the
-    /// stack.
-    fn tree(&mut self, root: usize) -> TractResult<u32> {
-        let mut path = vec![(root, 0)];
-        let place = self.place(root)?;
-        while let Some((spec, child)) = path.last_mut() {
-            let (spec, branch) = (*spec, self.specs[*spec]);
-            let Place::Open(at) = self.places[spec] else { bail!("node {spec} was closed twice") };
-            let next = match *child {
-                _ if branch.mode == Mode::Leaf => None,
-                0 => Some(branch.on_true),
-                1 => Some(branch.on_false),
-                _ => None,
-            };
-            let Some(next) = next else {
-                self.places[spec] = Place::Done(at);
-                path.pop();
-                continue;
-            };
-            let on_true = *child == 0;
-            *child += 1;
-            let place = match self.places.get(next) {
-                None => bail!("node {spec} has a child {next} that is no node"),
-                Some(Place::Open(_)) => bail!("node {next} is its own descendant"),
-                Some(Place::Done(place)) => *place,
-                Some(Place::Unseen) => {
-                    path.push((next, 0));
-                    self.place(next)?
+impl<T: Threshold + trees::Number> Layout<'_, T> {
+    /// Builds what hangs on `root`. Iterative: a tree as deep as it has nodes must not overflow the stack.
+    fn tree(&mut self, root: usize) -> TractResult<Placed<T>> {
+        let mut path = vec![root];
+        while let Some(at) = path.last().copied() {
+            let spec = self.specs[at];
+            let children = [spec.on_true, spec.on_false];
+            let children = if spec.mode == Mode::Leaf { &[][..] } else { &children };
+            self.states[at] = match self.states[at] {
+                State::Done(_) => {
+                    path.pop();
+                    continue;
                 }
+                _ => State::Open,
             };
-            let node = &mut self.nodes[at as usize];
-            *(if on_true { &mut node.on_true } else { &mut node.on_false }) = place;
+            let mut placed = vec![];
+            for child in children {
+                match self.states.get(*child) {
+                    None => bail!("node {at} has a child {child} that is no node"),
+                    Some(State::Open) => bail!("node {child} is its own descendant"),
+                    Some(State::Unseen) => {
+                        path.push(*child);
+                        break;
+                    }
+                    Some(State::Done(tree)) => placed.push(*tree),
+                }
+            }
+            if placed.len() == children.len() {
+                self.states[at] = State::Done(match placed[..] {
+                    [holds, fails] => self.branch(&spec, holds, fails),
+                    _ => self.leaf(at)?,
+                });
+            }
         }
-        Ok(place)
+        match self.states[root] {
+            State::Done(tree) => Ok(tree),
+            _ => bail!("node {root} was not reached"),
+        }
     }
 
-    fn place(&mut self, spec: usize) -> TractResult<u32> {
-        let place = u32::try_from(self.nodes.len()).context("more than 2^32 nodes")?;
-        self.places[spec] = Place::Open(place);
-        let NodeSpec { mode, feature, threshold, missing_is_true, .. } = self.specs[spec];
-        self.nodes.push(if mode == Mode::Leaf {
-            let weights = &self.weights[spec];
-            let on_true = u32::try_from(self.flat.len()).context("more than 2^32 weights")?;
-            self.flat.extend(weights);
-            let on_false = u32::try_from(self.flat.len()).context("more than 2^32 weights")?;
-            let threshold = weights.first().map_or(0.0, |(_, weight)| *weight);
-            Node { threshold, feature: Feature(LEAF), on_true, on_false }
-        } else {
-            ensure!(feature < 1 << FEATURE_BITS, "feature id {feature} is not below 2^{FEATURE_BITS}");
-            let flag = if missing_is_true { MISSING_IS_TRUE } else { 0 };
-            let feature = Feature(feature | ((mode as u32) << FEATURE_BITS) | flag);
-            Node { threshold, feature, on_true: 0, on_false: 0 }
+    fn leaf(&mut self, at: usize) -> TractResult<Placed<T>> {
+        let weights = &self.weights[at];
+        let Some(lists) = &mut self.lists else {
+            let (column, weight) = weights.first().copied().unwrap_or((0, 0.0));
+            return Ok((self.builder.leaf(T::of(weight)), Some(column)));
+        };
+        let key = weights.iter().map(|(column, weight)| (*column, weight.to_bits())).collect();
+        let flat = &mut self.flat;
+        let number = *lists.entry(key).or_insert_with(|| {
+            flat.push(weights.iter().map(|(column, weight)| (*column, T::of(*weight))).collect());
+            flat.len() - 1
         });
-        Ok(place)
+        ensure!(number < MOST_LISTS, "more than {MOST_LISTS} leaves of several weights");
+        Ok((self.builder.leaf(T::of(number as f64)), None))
+    }
+
+    /// A node as branches that test `value <= threshold`.
+    fn branch(&mut self, spec: &NodeSpec, on_true: Placed<T>, on_false: Placed<T>) -> Placed<T> {
+        let column = on_true.1.filter(|column| on_false.1 == Some(*column));
+        let (on_true, on_false) = (on_true.0, on_false.0);
+        let [first, second, third] = tests::<T>(spec);
+        let mut test = |test: Option<Test<T>>, holds, fails| match test {
+            Some(Test { view, threshold }) => {
+                self.builder.branch(self.inputs[&view], threshold, holds, fails)
+            }
+            None => fails,
+        };
+        let tree = match (spec.mode, spec.missing_is_true) {
+            // Not even NaN equals NaN.
+            (Mode::Neq, _) if spec.threshold.is_nan() => on_true,
+            (_, false) if spec.threshold.is_nan() => on_false,
+            (_, true) if spec.threshold.is_nan() => test(first, on_false, on_true),
+            (Mode::Eq, missing_is_true) => {
+                let not_above = test(second, on_true, on_false);
+                let not_below = if missing_is_true { test(third, on_false, on_true) } else { on_false };
+                test(first, not_above, not_below)
+            }
+            (Mode::Neq, _) => {
+                let not_above = test(second, on_false, on_true);
+                test(first, not_above, on_true)
+            }
+            (_, false) => test(first, on_true, on_false),
+            (_, true) => test(first, on_false, on_true),
+        };
+        (tree, column)
     }
 }

@@ -10,8 +10,9 @@
 //! of the input's type for `TreeEnsemble`. Doubles, and trees given by tensors of doubles, are evaluated in
 //! double; everything else in float, tree by tree.
 //!
-//! Steps: `parse` and `version_5` read and check the attributes, `forest` lays the trees out and walks them,
-//! `scoring` turns a row's sums into scores and a label. This file is the operators around them.
+//! Steps: `parse` and `version_5` read and check the attributes, `forest` lays the trees out and sums their leaves,
+//! `view` has what they look at, `scoring` turns a row's sums into scores and a label. This file is the operators
+//! around them.
 
 mod forest;
 mod parse;
@@ -21,15 +22,17 @@ mod target_tests;
 #[cfg(test)]
 mod tests;
 mod version_5;
-
-use std::sync::OnceLock;
+mod view;
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
-use self::forest::Forest;
+use edgewit_kernels::trees;
+
+use self::forest::{Forest, NodeSpec};
 use self::scoring::Scoring;
+use self::view::Input;
 use super::scores::{self, NUMBERS, Number};
 use crate::attributes::IntsOrStrings;
 use crate::kernel::{self, Built, Kernel, Lengths, elements};
@@ -60,16 +63,34 @@ struct Ensemble {
     keeps_type: bool,
 }
 
-/// The trees in the type they are given in. Doubles may come to trees of floats; those are then widened once.
+/// The trees in the type they are given in. Those of floats take doubles, too, and sum them as such.
 #[derive(Debug)]
 enum Trees {
-    Float(Forest<f32>, OnceLock<Forest<f64>>),
+    Float(Forest<f32>),
     Double(Forest<f64>),
 }
 
 impl Trees {
-    fn new(forest: Forest<f64>, double: bool) -> Self {
-        if double { Self::Double(forest) } else { Self::Float(forest.to(), OnceLock::new()) }
+    /// See [`Forest::new`].
+    fn new(
+        specs: &[NodeSpec],
+        roots: &[usize],
+        weights: &[Vec<(u32, f64)>],
+        columns: usize,
+        double: bool,
+    ) -> TractResult<Self> {
+        Ok(if double {
+            Self::Double(Forest::new(specs, roots, weights, columns)?)
+        } else {
+            Self::Float(Forest::new(specs, roots, weights, columns)?)
+        })
+    }
+
+    fn check_columns(&self, columns: &TDim) -> TractResult<usize> {
+        match self {
+            Self::Float(forest) => forest.check_columns(columns),
+            Self::Double(forest) => forest.check_columns(columns),
+        }
     }
 }
 
@@ -79,17 +100,7 @@ impl Kernel for Ensemble {
         let floats = [DatumType::F32, DatumType::F64, DatumType::F16];
         kernel::accept("the input", x, if self.keeps_type { &floats } else { &NUMBERS })?;
         let (rows, columns) = scores::rows(x.shape.dims())?;
-        let width = match &self.trees {
-            Trees::Float(forest, wide) => {
-                if x.datum_type == f64::datum_type() {
-                    // Now rather than in the run: what is there when the model is loaded need not be made
-                    // again.
-                    wide.get_or_init(|| forest.to());
-                }
-                forest.check_columns(&columns)?
-            }
-            Trees::Double(forest) => forest.check_columns(&columns)?,
-        };
+        let width = self.trees.check_columns(&columns)?;
         let datum_type = if self.keeps_type { x.datum_type } else { f32::datum_type() };
         let scores = datum_type.fact([rows.clone(), self.scoring.scores(width).to_dim()]);
         Ok(self
@@ -103,28 +114,31 @@ impl Kernel for Ensemble {
     fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>> {
         let [x] = kernel::required(&inputs)?;
         match &self.trees {
-            Trees::Float(forest, wide) if x.datum_type() == f64::datum_type() => {
-                self.evaluate(wide.get_or_init(|| forest.to()), x)
-            }
-            Trees::Float(forest, _) => self.evaluate(forest, x),
-            Trees::Double(forest) => self.evaluate(forest, x),
+            Trees::Float(forest) if x.datum_type() == f64::datum_type() => self.evaluate::<_, f64>(forest, x),
+            Trees::Float(forest) => self.evaluate::<_, f32>(forest, x),
+            Trees::Double(forest) => self.evaluate::<_, f64>(forest, x),
         }
     }
 }
 
 impl Ensemble {
-    fn evaluate<T: Number>(&self, forest: &Forest<T>, x: &Tensor) -> TractResult<TVec<Tensor>> {
+    /// Scores in `S`, from trees that compare in `T`.
+    fn evaluate<T, S>(&self, forest: &Forest<T>, x: &Tensor) -> TractResult<TVec<Tensor>>
+    where
+        T: Number + trees::Number,
+        S: Input<T>,
+    {
         let (rows, columns) = scores::rows(x.shape())?;
         let width = forest.check_columns(&columns.to_dim())?;
-        let input = x.cast_to::<T>()?;
-        let input = elements::<T>(&input)?;
+        let input = x.cast_to::<S>()?;
+        let input = elements::<S>(&input)?;
 
         let per_row = self.scoring.scores(width);
-        let mut scores = Tensor::zero_dt(T::datum_type(), &[rows, per_row])?;
+        let mut scores = Tensor::zero_dt(S::datum_type(), &[rows, per_row])?;
         let mut positions = Vec::with_capacity(rows);
         let mut view = scores.try_as_plain_ram_mut()?;
-        let mut sums = vec![T::default(); rows.min(BLOCK) * width];
-        let blocks = input.chunks(BLOCK * columns).zip(view.as_slice_mut::<T>()?.chunks_mut(BLOCK * per_row));
+        let mut sums = vec![S::default(); rows.min(BLOCK) * width];
+        let blocks = input.chunks(BLOCK * columns).zip(view.as_slice_mut::<S>()?.chunks_mut(BLOCK * per_row));
         for (block, scores) in blocks {
             let sums = &mut sums[..block.len() / columns * width];
             sums.fill(self.scoring.aggregate.start());

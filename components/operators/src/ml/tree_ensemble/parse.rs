@@ -7,7 +7,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{NodeProto, TensorProto};
 use tract_onnx::tract_hir::internal::*;
 
-use super::forest::{Forest, Mode, NodeSpec};
+use super::forest::{Mode, NodeSpec};
 use super::scoring::{Aggregate, Layout, Scoring};
 use super::{Ensemble, Trees};
 use crate::attributes::{self, IntsOrStrings};
@@ -96,8 +96,8 @@ impl<'a> Parts<'a> {
         labels: Option<IntsOrStrings>,
     ) -> TractResult<Ensemble> {
         let weights = self.leaf_weights(columns)?;
-        let forest = Forest::new(&self.nodes.specs, &self.nodes.roots, &weights, columns)?;
-        Ok(Ensemble { trees: Trees::new(forest, self.double), scoring, labels, keeps_type: false })
+        let trees = Trees::new(&self.nodes.specs, &self.nodes.roots, &weights, columns, self.double)?;
+        Ok(Ensemble { trees, scoring, labels, keeps_type: false })
     }
 
     /// Column and weight of every leaf, in the order of the attributes. Weights of inner nodes are left out,

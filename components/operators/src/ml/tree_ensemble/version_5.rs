@@ -5,7 +5,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::tract_hir::internal::*;
 
-use super::forest::{Forest, Mode, NodeSpec};
+use super::forest::{Mode, NodeSpec};
 use super::parse::{Numbers, check_len, column_ids, targets, tensor};
 use super::scoring::{Aggregate, Layout, Scoring};
 use super::{Ensemble, Trees};
@@ -31,8 +31,8 @@ pub(super) fn parse(ctx: &ParsingContext, node: &NodeProto) -> TractResult<Ensem
     for ((leaf, column), weight) in leaves.zip(target_ids).zip(weights.values) {
         leaf.push((column, weight));
     }
-    let forest = Forest::new(&specs, &roots, &of_leaf, columns)?;
     let double = weights.double || splits.double || members.double;
+    let trees = Trees::new(&specs, &roots, &of_leaf, columns, double)?;
     let scoring = Scoring {
         layout: Layout::PerColumn,
         aggregate: match node.get_attr_opt::<i64>("aggregate_function")?.unwrap_or(1) {
@@ -53,7 +53,7 @@ pub(super) fn parse(ctx: &ParsingContext, node: &NodeProto) -> TractResult<Ensem
         },
         base: [].into(),
     };
-    Ok(Ensemble { trees: Trees::new(forest, double), scoring, labels: None, keeps_type: true })
+    Ok(Ensemble { trees, scoring, labels: None, keeps_type: true })
 }
 
 /// The nodes, then the leaves, then what tests of membership need; and the positions of the roots.
