@@ -2,10 +2,10 @@
 //!
 //! Its job: every operator of `ai.onnx.ml`, and what models of `ai.onnx` need beyond tract; rewrites of what has no
 //! tensor form; a check that names every unsupported node at once; and an interpreter for graphs whose shapes depend on
-//! values. It is not a runtime: parsing, optimising and running a plan stay with tract.
+//! values. Parsing and optimising stay with tract.
 //!
 //! Steps for a model: [`register`] the operators, ask [`unsupported`] and [`opset_fault`] of the decoded protobuf,
-//! [`prepare`] it, then parse it, or build an [`Interpreter`] where tract has no plan for it.
+//! [`prepare`] it, then parse it and make a [`Plan`], or build an [`Interpreter`] where tract has no plan for it.
 //!
 //! ```
 //! use tract_onnx::{pb::ModelProto, prelude::*};
@@ -17,6 +17,7 @@
 //! assert!(edgewit_operators::unsupported(&onnx, &model).is_empty());
 //! edgewit_operators::prepare(&mut model, &[])?;
 //! let plan = onnx.model_for_proto_model(&model)?.into_optimized()?.into_runnable()?;
+//! let plan = edgewit_operators::Plan::new(plan)?;
 //! # Ok(())
 //! # }
 //! ```
@@ -32,6 +33,7 @@ mod math;
 mod microsoft;
 mod ml;
 mod nn;
+mod plan;
 mod prepare;
 mod support;
 #[cfg(test)]
@@ -40,6 +42,7 @@ mod text;
 mod upstream;
 
 pub use interpreter::Interpreter;
+pub use plan::Plan;
 pub use prepare::{ExternalFile, entry_names, prepare};
 pub use support::{
     MICROSOFT_OPERATORS, OLDEST_OPSET, Provider, UnsupportedNode, operator_counts, opset_fault, provider,

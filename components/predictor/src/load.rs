@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use edgewit_operators::{self as operators, Interpreter};
+use edgewit_operators::{self as operators, Interpreter, Plan};
 use tract_onnx::Onnx;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension;
@@ -17,7 +17,7 @@ use crate::exports::edgewit::inference::load::{
 };
 use crate::exports::edgewit::inference::predict::{ModelMetadata, TensorMetadata};
 use crate::exports::edgewit::inference::types::{Datatype, Error};
-use crate::model::{Engine, Input, Model, Output, Plan};
+use crate::model::{Engine, Input, Model, Output};
 use crate::tensor;
 
 /// What is known of `file` before it runs, with `planned` after a trial of its plan.
@@ -269,7 +269,7 @@ fn plan(onnx: &Onnx, proto: &ModelProto) -> TractResult<Graph> {
 }
 
 fn optimised(model: TypedModel) -> TractResult<Plan> {
-    model.into_optimized()?.into_runnable()
+    Plan::new(model.into_optimized()?.into_runnable()?)
 }
 
 /// Without a plan, types and shapes are what the file says.

@@ -1,17 +1,12 @@
 //! A loaded model: its metadata, its plans, and the call that checks, computes and converts.
 
-use std::sync::Arc;
-
-use edgewit_operators::Interpreter;
+use edgewit_operators::{Interpreter, Plan};
 use tract_onnx::prelude::*;
 
 use crate::batch::Axis;
 use crate::exports::edgewit::inference::predict::ModelMetadata;
 use crate::exports::edgewit::inference::types::{Datatype, Error, Tensor};
 use crate::tensor;
-
-/// An optimised graph; a state to run it in is made for each call, so that nothing stays behind.
-pub(crate) type Plan = Arc<TypedRunnableModel>;
 
 pub(crate) struct Model {
     pub(crate) metadata: ModelMetadata,
