@@ -48,10 +48,10 @@ pub struct Forest<T> {
     columns: usize,
 }
 
-/// Most forests have room for pair and column in 32 bits, which makes a node of floats 8 bytes.
+/// Most forests have room for place and column in 32 bits, which makes a node of floats 8 bytes.
 #[derive(Debug)]
 enum Nodes<T> {
-    Narrow(Box<[Node<T, u32>]>, u32),
+    Narrow(Box<[Node<T, u32>]>),
     Wide(Box<[Node<T, u64>]>),
 }
 
@@ -64,36 +64,41 @@ struct Node<T, L> {
 
 /// Which pair of nodes a branch leads to, by the place of the first, and which column it looks at.
 trait Link: Copy {
-    fn new(place: usize, column: u32, bits: u32) -> Self;
-    fn place(self, bits: u32) -> usize;
-    fn column(self, bits: u32) -> usize;
+    /// The bits for the column, the lowest. The same for every forest, for in a register they would push out a walk.
+    const COLUMN_BITS: u32;
+    fn new(place: usize, column: u32) -> Self;
+    fn place(self) -> usize;
+    fn column(self) -> usize;
 }
 
-/// The column is in the low `bits`.
 impl Link for u32 {
-    fn new(place: usize, column: u32, bits: u32) -> u32 {
-        (place as u32) << bits | column
+    const COLUMN_BITS: u32 = 10;
+
+    fn new(place: usize, column: u32) -> u32 {
+        (place as u32) << Self::COLUMN_BITS | column
     }
 
-    fn place(self, bits: u32) -> usize {
-        (self >> bits) as usize
+    fn place(self) -> usize {
+        (self >> Self::COLUMN_BITS) as usize
     }
 
-    fn column(self, bits: u32) -> usize {
-        (self & ((1 << bits) - 1)) as usize
+    fn column(self) -> usize {
+        (self & ((1 << Self::COLUMN_BITS) - 1)) as usize
     }
 }
 
 impl Link for u64 {
-    fn new(place: usize, column: u32, _: u32) -> u64 {
-        (place as u64) << 32 | u64::from(column)
+    const COLUMN_BITS: u32 = 32;
+
+    fn new(place: usize, column: u32) -> u64 {
+        (place as u64) << Self::COLUMN_BITS | u64::from(column)
     }
 
-    fn place(self, _: u32) -> usize {
-        (self >> 32) as usize
+    fn place(self) -> usize {
+        (self >> Self::COLUMN_BITS) as usize
     }
 
-    fn column(self, _: u32) -> usize {
+    fn column(self) -> usize {
         (self as u32) as usize
     }
 }
@@ -123,10 +128,13 @@ impl<T: Number> Forest<T> {
             let roots = std::array::from_fn(|lane| first + lane);
             let steps = self.depths[first..first + LANES].iter().fold(0, |most, depth| most.max(*depth));
             let reached = match &self.nodes {
-                Nodes::Narrow(nodes, bits) => walk::<_, _, false>(nodes, *bits, roots, steps, row),
-                Nodes::Wide(nodes) => walk::<_, _, false>(nodes, 0, roots, steps, row),
+                Nodes::Narrow(nodes) => walk::<_, _, false>(nodes, roots, steps, row),
+                Nodes::Wide(nodes) => walk::<_, _, false>(nodes, roots, steps, row),
             };
-            leaves.copy_from_slice(&reached[..leaves.len()]);
+            // Copying a slice would be a call out of the sandbox.
+            for (leaf, reached) in leaves.iter_mut().zip(reached) {
+                *leaf = reached;
+            }
         }
     }
 
@@ -139,11 +147,10 @@ impl<T: Number> Forest<T> {
         assert!(tree < self.trees, "tree {tree} of {}", self.trees);
         assert_eq!(block.len(), self.columns * LANES, "values of {LANES} rows");
         assert_nan(&block[(self.columns - 1) * LANES..]);
+        let (roots, steps) = ([tree; LANES], self.depths[tree]);
         match &self.nodes {
-            Nodes::Narrow(nodes, bits) => {
-                walk::<_, _, true>(nodes, *bits, [tree; LANES], self.depths[tree], block)
-            }
-            Nodes::Wide(nodes) => walk::<_, _, true>(nodes, 0, [tree; LANES], self.depths[tree], block),
+            Nodes::Narrow(nodes) => walk::<_, _, true>(nodes, roots, steps, block),
+            Nodes::Wide(nodes) => walk::<_, _, true>(nodes, roots, steps, block),
         }
     }
 }
@@ -158,7 +165,6 @@ fn assert_nan<T: Number>(values: &[T]) {
 #[inline(always)]
 fn walk<T: Number, L: Link, const BLOCK: bool>(
     nodes: &[Node<T, L>],
-    bits: u32,
     mut at: [usize; LANES],
     steps: u32,
     values: &[T],
@@ -173,21 +179,27 @@ fn walk<T: Number, L: Link, const BLOCK: bool>(
     };
     let step = |at: usize, lane: usize| {
         let Node { threshold, link } = *node(at);
-        let value = if BLOCK { link.column(bits) * LANES + lane } else { link.column(bits) };
+        let value = if BLOCK { link.column() * LANES + lane } else { link.column() };
         debug_assert!(value < values.len());
         // SAFETY: `Builder::branch` takes no column that a row has not, and the callers check the length of `values`.
         #[allow(unsafe_code, reason = "a check at each step would be a good part of the step")]
         let value = unsafe { *values.get_unchecked(value) };
-        link.place(bits) + usize::from(value <= threshold)
+        link.place() + usize::from(value <= threshold)
     };
     for _ in 0..steps.div_ceil(STEPS) {
-        let before = at;
-        for _ in 0..STEPS {
+        for _ in 1..STEPS {
             for (lane, at) in at.iter_mut().enumerate() {
                 *at = step(*at, lane);
             }
         }
-        if before == at {
+        let mut moved = 0;
+        for (lane, at) in at.iter_mut().enumerate() {
+            let next = step(*at, lane);
+            moved |= next ^ *at;
+            *at = next;
+        }
+        // Who stands still is at its leaf.
+        if moved == 0 {
             break;
         }
     }

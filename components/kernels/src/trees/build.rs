@@ -85,14 +85,13 @@ impl<T: Number> Builder<T> {
         let places = self.places(roots);
         let depths = roots.iter().map(|root| root.depth).chain(std::iter::repeat(0));
         let filled = roots.len().next_multiple_of(LANES);
-        // The bits of the highest column.
-        let bits = u32::BITS - (self.columns - 1).leading_zeros();
-        let narrow = bits < u32::BITS && places.end.saturating_sub(1) >> (u32::BITS - bits) == 0;
+        let narrow = self.columns <= 1 << <u32 as Link>::COLUMN_BITS
+            && places.end <= 1 << (u32::BITS - <u32 as Link>::COLUMN_BITS);
         Forest {
             nodes: if narrow {
-                Nodes::Narrow(self.nodes(roots, &places, bits), bits)
+                Nodes::Narrow(self.nodes(roots, &places))
             } else {
-                Nodes::Wide(self.nodes(roots, &places, bits))
+                Nodes::Wide(self.nodes(roots, &places))
             },
             depths: depths.take(filled).collect(),
             trees: roots.len(),
@@ -126,13 +125,13 @@ impl<T: Number> Builder<T> {
         places
     }
 
-    fn nodes<L: Link>(&self, roots: &[Tree<T>], places: &Places, bits: u32) -> Box<[Node<T, L>]> {
+    fn nodes<L: Link>(&self, roots: &[Tree<T>], places: &Places) -> Box<[Node<T, L>]> {
         let node = |tree: &Tree<T>, at: usize| {
             let (place, column) = match tree.below {
                 Some(below) => (places.of[below.pair as usize].unwrap_or(at), below.column),
                 None => (at, self.columns - 1),
             };
-            Node { threshold: tree.threshold, link: L::new(place, column, bits) }
+            Node { threshold: tree.threshold, link: L::new(place, column) }
         };
         let filling = self.leaf(T::default());
         let mut nodes = (0..places.end as usize).map(|at| node(&filling, at)).collect::<Box<[_]>>();

@@ -90,7 +90,7 @@ fn check_forest(forest: &Forest<f32>, plain: &[Plain], numbers: &mut Numbers) {
 
 fn nodes(forest: &Forest<f32>) -> usize {
     match &forest.nodes {
-        Nodes::Narrow(nodes, _) => nodes.len(),
+        Nodes::Narrow(nodes) => nodes.len(),
         Nodes::Wide(nodes) => nodes.len(),
     }
 }
@@ -126,8 +126,8 @@ fn ten_thousand_nodes_and_a_deep_chain_are_walked_to_their_end() {
 #[test]
 fn more_columns_than_a_narrow_link_has_room_for_take_a_wide_one() {
     let mut numbers = Numbers(2);
-    let plain = [numbers.tree(1 << 18, 5_000)];
-    let mut builder = Builder::new((1 << 18) + 1);
+    let plain = [numbers.tree(1 << 10, 300)];
+    let mut builder = Builder::new((1 << 10) + 1);
     let root = plain[0].build(&mut builder);
     let forest = builder.finish(&[root]);
     assert!(matches!(forest.nodes, Nodes::Wide(_)));
