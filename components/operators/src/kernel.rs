@@ -17,7 +17,7 @@ pub(crate) type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 /// An operator as a function of whole tensors. Inputs that the node leaves out are `None`, at the end as in the middle;
 /// an int64 input is `I64`, never tract's `TDim`. All outputs of the operator are told and computed in their order;
 /// those that the node does not name are dropped.
-pub(crate) trait Kernel: std::fmt::Debug + Send + Sync + 'static {
+pub(crate) trait Kernel: std::any::Any + std::fmt::Debug + Send + Sync {
     /// The types and shapes of the outputs, and errors that are known before the run. A length that depends on values
     /// is [`Lengths::unknown`], unless the input's fact has the value (see [`ints_of`]).
     fn facts(&self, inputs: &[Option<&TypedFact>], lengths: &Lengths) -> TractResult<TVec<TypedFact>>;
@@ -51,7 +51,7 @@ pub(crate) fn wire_closing_over(
         operator: node.op_type.clone().into(),
         inputs,
         outputs: named(&node.output),
-        lengths: Lengths::new(ctx),
+        lengths: Lengths::of(ctx.template.symbols.clone()),
     };
     Ok((Box::new(op), outer))
 }
@@ -65,8 +65,7 @@ pub(crate) struct Lengths {
 }
 
 impl Lengths {
-    fn new(ctx: &ParsingContext) -> Arc<Self> {
-        let symbols = ctx.template.symbols.clone();
+    fn of(symbols: SymbolScope) -> Arc<Self> {
         let prefix = symbols.new_with_prefix("length").to_string();
         Arc::new(Self { symbols, prefix, used: AtomicUsize::new(0) })
     }
@@ -155,7 +154,7 @@ pub(crate) fn checked_len(shape: &[usize]) -> TractResult<usize> {
 }
 
 #[derive(Clone, Debug)]
-struct KernelOp {
+pub(crate) struct KernelOp {
     kernel: Arc<dyn Kernel>,
     operator: Arc<str>,
     /// Which of the operator's inputs the node has.
@@ -175,6 +174,22 @@ impl PartialEq for KernelOp {
 impl Eq for KernelOp {}
 
 impl KernelOp {
+    /// An operator of `inputs` inputs and one output, for a node that takes the place of others in a typed graph.
+    pub(crate) fn new(kernel: impl Kernel, operator: &str, inputs: usize, symbols: SymbolScope) -> Self {
+        Self {
+            kernel: Arc::new(kernel),
+            operator: operator.into(),
+            inputs: std::iter::repeat_n(true, inputs).collect(),
+            outputs: tvec!(true),
+            lengths: Lengths::of(symbols),
+        }
+    }
+
+    /// The kernel, if it is a `K`.
+    pub(crate) fn kernel<K: Kernel>(&self) -> Option<Arc<K>> {
+        Arc::downcast(Arc::clone(&self.kernel) as Arc<dyn std::any::Any + Send + Sync>).ok()
+    }
+
     /// Puts what the node gives at the places of the operator's inputs.
     fn placed<T>(&self, given: impl IntoIterator<Item = T>) -> TVec<Option<T>> {
         let mut given = given.into_iter();

@@ -16,8 +16,7 @@
 //! edgewit_operators::register(&mut onnx);
 //! assert!(edgewit_operators::unsupported(&onnx, &model).is_empty());
 //! edgewit_operators::prepare(&mut model, &[])?;
-//! let plan = onnx.model_for_proto_model(&model)?.into_optimized()?.into_runnable()?;
-//! let plan = edgewit_operators::Plan::new(plan)?;
+//! let plan = edgewit_operators::Plan::new(onnx.model_for_proto_model(&model)?.into_typed()?.into_decluttered()?)?;
 //! # Ok(())
 //! # }
 //! ```

@@ -1,4 +1,4 @@
-//! Runs an optimised graph.
+//! Optimises a graph and runs it.
 //!
 //! tract's own run takes care of what a prediction of a small model does not need: it makes a state, binds the symbols
 //! of every axis, evaluates the inputs as nodes and looks symbols up after each node. Of a model that answers in
@@ -10,6 +10,8 @@ use tract_onnx::tract_core::ops::konst::Const;
 use tract_onnx::tract_core::plan::{EvalContext, SessionId};
 use tract_onnx::tract_hir::internal::*;
 
+use crate::ml::one_hot_columns;
+
 /// An optimised graph, ready to run any number of times. Nothing stays behind from a run.
 #[derive(Debug)]
 pub struct Plan {
@@ -19,13 +21,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Prepares `plan` to be run.
+    /// Optimises `model` and prepares it to be run.
     ///
     /// # Errors
-    /// A node that is wired to nothing.
-    pub fn new(plan: Arc<TypedRunnableModel>) -> TractResult<Self> {
-        let steps = Steps::new(&plan)?;
-        Ok(Self { tract: plan, steps })
+    /// A node that tract cannot optimise, with its name.
+    pub fn new(mut model: TypedModel) -> TractResult<Self> {
+        one_hot_columns::fuse(&mut model)?;
+        let tract = model.into_optimized()?.into_runnable()?;
+        let steps = Steps::new(&tract)?;
+        Ok(Self { tract, steps })
     }
 
     /// The outputs for `inputs`, both in the order of the graph.
@@ -207,7 +211,7 @@ mod tests {
         let double = model.wire_node("double", math::mul(), &[x, two]).unwrap()[0];
         let sum = model.wire_node("sum", math::add(), &[x, double]).unwrap()[0];
         model.select_output_outlets(&[sum, x]).unwrap();
-        Plan::new(model.into_runnable().unwrap()).unwrap()
+        Plan::new(model).unwrap()
     }
 
     fn run(plan: &Plan, x: Tensor) -> TractResult<Vec<Tensor>> {

@@ -85,7 +85,7 @@ fn its_inputs_share_a_symbolic_batch_that_its_outputs_keep() {
 #[test]
 fn one_plan_answers_every_golden_case_alone_and_in_a_batch() {
     let churn = Churn::load();
-    let plan = churn.model.clone().into_optimized().unwrap().into_runnable().unwrap();
+    let plan = edgewit_operators::Plan::new(churn.model.clone()).unwrap();
     for case in churn.cases.chunks(1) {
         churn.check(case, &plan.run(churn.inputs(case)).unwrap());
     }
@@ -97,8 +97,7 @@ fn a_plan_of_one_row_answers_every_golden_case() {
     let churn = Churn::load();
     let batch = churn.model.symbols.sym("N");
     let single = churn.model.set_symbols(&[(batch, 1.to_dim())].into_iter().collect()).unwrap();
-    let plan = single.into_optimized().unwrap().into_runnable().unwrap();
-    let plan = edgewit_operators::Plan::new(plan).unwrap();
+    let plan = edgewit_operators::Plan::new(single).unwrap();
     for case in churn.cases.chunks(1) {
         churn.check(case, &plan.run(churn.inputs(case)).unwrap());
     }

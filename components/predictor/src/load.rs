@@ -269,7 +269,7 @@ fn plan(onnx: &Onnx, proto: &ModelProto) -> TractResult<Graph> {
 }
 
 fn optimised(model: TypedModel) -> TractResult<Plan> {
-    Plan::new(model.into_optimized()?.into_runnable()?)
+    Plan::new(model)
 }
 
 /// Without a plan, types and shapes are what the file says.

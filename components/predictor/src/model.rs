@@ -106,8 +106,11 @@ impl Model {
     /// Puts the inputs into the model's order, converted, with the values of their symbols.
     fn bind(&self, tensors: Vec<Tensor>) -> Result<(TVec<TValue>, SymbolValues), Error> {
         let mut slots: Vec<Option<Tensor>> = self.inputs.iter().map(|_| None).collect();
-        for tensor in tensors {
-            let Some(ix) = self.inputs.iter().position(|input| input.name == tensor.name) else {
+        for (place, tensor) in tensors.into_iter().enumerate() {
+            // Most callers keep the model's order; looking through all names for each would cost more than the model.
+            let named = |input: &Input| input.name == tensor.name;
+            let kept = self.inputs.get(place).is_some_and(named).then_some(place);
+            let Some(ix) = kept.or_else(|| self.inputs.iter().position(named)) else {
                 let known = list(self.inputs.iter().map(|input| &input.name));
                 return Err(invalid(format!("input `{}` is not one of the model's: {known}", tensor.name)));
             };
@@ -138,7 +141,7 @@ impl Input {
             let (expected, got) = (self.axes.len(), given.shape.len());
             return Err(fault(format!("expected {expected} axes, got {got}")));
         }
-        let mut shape = Vec::with_capacity(given.shape.len());
+        let mut shape: TVec<usize> = tvec!();
         for (ix, (axis, length)) in self.axes.iter().zip(&given.shape).enumerate() {
             let length =
                 usize::try_from(*length).map_err(|_| fault(format!("axis {ix} of {length} is too long")))?;

@@ -8,6 +8,7 @@ mod label_encoder;
 mod linear;
 mod lookup;
 mod normalizer;
+pub(crate) mod one_hot_columns;
 mod one_hot_encoder;
 mod scaler;
 mod scores;

@@ -29,7 +29,7 @@ pub(crate) fn one_hot_encoder(ctx: &ParsingContext, node: &NodeProto) -> Built {
 }
 
 #[derive(Debug)]
-struct OneHotEncoder {
+pub(super) struct OneHotEncoder {
     categories: Lookup,
     accepted: &'static [DatumType],
     len: usize,
@@ -49,18 +49,30 @@ impl Kernel for OneHotEncoder {
         shape.push(self.len);
         kernel::checked_len(&shape)?;
         let mut output = Tensor::zero::<f32>(&shape)?;
-        let mut view = output.try_as_plain_ram_mut()?;
-        let rows = view.as_slice_mut::<f32>()?.chunks_exact_mut(self.len);
+        self.write(x, output.try_as_plain_ram_mut()?.as_slice_mut()?, 0, self.len)?;
+        Ok(tvec!(output))
+    }
+}
+
+impl OneHotEncoder {
+    /// The number of categories.
+    pub(super) fn width(&self) -> usize {
+        self.len
+    }
+
+    /// Writes the ones for every element of `x` into rows of `width` zeros, its own from column `at` on.
+    pub(super) fn write(&self, x: &Tensor, rows: &mut [f32], at: usize, width: usize) -> TractResult<()> {
+        let rows = rows.chunks_exact_mut(width);
         for (ix, (position, row)) in self.categories.positions(x)?.into_iter().zip(rows).enumerate() {
             match position {
-                Some(position) => row[position] = 1.0,
+                Some(position) => row[at + position] = 1.0,
                 None if self.refuse_unknown => {
                     bail!("{} is none of the {} categories", super::lookup::show(x, ix), self.len)
                 }
                 None => (),
             }
         }
-        Ok(tvec!(output))
+        Ok(())
     }
 }
 
