@@ -9,7 +9,9 @@
 
 mod batch;
 mod load;
+mod memory;
 mod model;
+mod pages;
 mod panic;
 #[cfg(target_arch = "wasm32")]
 mod random;
@@ -17,7 +19,9 @@ mod tensor;
 
 use std::sync::OnceLock;
 
-use exports::edgewit::inference::load::{Effort, ExternalFile, Guest as LoadGuest, Identity, Report};
+use exports::edgewit::inference::load::{
+    Effort, ExternalFile, Guest as LoadGuest, Identity, Report, Residue,
+};
 use exports::edgewit::inference::predict::{Guest as PredictGuest, ModelMetadata};
 use exports::edgewit::inference::types::{Error, Tensor};
 
@@ -54,11 +58,23 @@ impl LoadGuest for Predictor {
         planned: bool,
     ) -> Result<(), Error> {
         panic::keep_messages();
-        let model = load::load(file, &external, identity, planned)?;
-        match MODEL.set(model) {
+        memory::loading();
+        let model = load::load(file, external, identity, planned)?;
+        let done = match MODEL.set(model) {
             Ok(()) => Ok(()),
             Err(_) => Err(Error::Execution("this instance has a model already".into())),
-        }
+        };
+        memory::loaded();
+        done
+    }
+
+    fn measure() -> Residue {
+        let memory::Residue { bytes, blocks } = memory::residue();
+        Residue { bytes: bytes as u64, blocks }
+    }
+
+    fn arrange(residue: Residue) {
+        memory::arrange(&memory::Residue { bytes: residue.bytes as usize, blocks: residue.blocks });
     }
 }
 

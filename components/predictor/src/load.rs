@@ -62,7 +62,7 @@ pub(crate) fn check(file: Vec<u8>, external: &[ExternalFile], planned: bool) -> 
 /// `invalid-input` when the file is not a whole ONNX model, `unsupported` when it cannot run so.
 pub(crate) fn load(
     file: Vec<u8>,
-    external: &[ExternalFile],
+    external: Vec<ExternalFile>,
     identity: Identity,
     planned: bool,
 ) -> Result<Model, Error> {
@@ -70,15 +70,16 @@ pub(crate) fn load(
     let mut proto = decode(file)?;
     let labels = proto.graph.as_ref().map(operators::entry_names).unwrap_or_default();
     let mut load = || {
-        prepared(&mut proto, external)?;
+        prepared(&mut proto, &external)?;
         if planned { plan(&onnx, &proto) } else { interpret(&onnx, &proto) }
     };
     let graph = load().map_err(|error| Error::Unsupported(format!("{error:#}")))?;
     let metadata = ModelMetadata {
-        name: identity.name,
-        version: identity.version,
-        digest: identity.digest,
-        manifest: identity.manifest,
+        // Copies, for what came with the call was there before loading began.
+        name: identity.name.clone(),
+        version: identity.version.clone(),
+        digest: identity.digest.clone(),
+        manifest: identity.manifest.clone(),
         inputs: describe(&graph.inputs, &labels),
         outputs: describe(&graph.outputs, &labels),
     };

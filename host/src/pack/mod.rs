@@ -101,12 +101,7 @@ pub struct Loaded {
 pub fn load(loader: &Loader, source: &Source, limits: &Limits) -> Result<Loaded, PackError> {
     let model = || source.model_path.display().to_string();
     let fault = |error| PackError::Load { model: model(), error };
-    let identity = Identity {
-        name: source.name.clone(),
-        version: source.version.clone(),
-        digest: source.digest.clone(),
-        manifest: source.manifest.to_json().map_err(SourceError::Json)?,
-    };
+    let identity = identity(source)?;
     let report = check(loader, source, limits)?;
     let planned = match &report.execution {
         Some(execution) => matches!(execution, Execution::Planned),
@@ -121,6 +116,15 @@ pub fn load(loader: &Loader, source: &Source, limits: &Limits) -> Result<Loaded,
         .map_err(|error| PackError::Manifest { model: model(), error })?;
     let rows = RowSchema::new(&metadata).map_err(|error| error.to_string());
     Ok(Loaded { instance, metadata, rows, report })
+}
+
+fn identity(source: &Source) -> Result<Identity, SourceError> {
+    Ok(Identity {
+        name: source.name.clone(),
+        version: source.version.clone(),
+        digest: source.digest.clone(),
+        manifest: source.manifest.to_json().map_err(SourceError::Json)?,
+    })
 }
 
 /// Why the model of `report` cannot run, in words.
@@ -168,7 +172,12 @@ pub fn pack(
     ));
     let Loaded { instance, metadata, report, .. } = load(loader, source, limits)?;
     progress.step(format!("{} {}: taking the snapshot", source.name, source.version));
-    let snapshot = loader.snapshot(instance).map_err(PackError::Snapshot)?;
+    let planned = matches!(report.execution, Some(Execution::Planned));
+    let identity = identity(source)?;
+    let snapshot = loader
+        .load_again(instance, &source.model, &source.external, &identity, planned, limits)
+        .and_then(|instance| loader.snapshot(instance))
+        .map_err(PackError::Snapshot)?;
     progress.step(format!("{} {}: sealing", source.name, source.version));
     let mut component = seal::seal(snapshot).map_err(|error| PackError::Seal(format!("{error:#}")))?;
     Description::new(metadata, report).append_to(&mut component)?;

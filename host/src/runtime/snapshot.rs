@@ -3,7 +3,11 @@
 //! wasmtime-wizer first adds exports to the component through which its memory can be read, then,
 //! after the model is loaded, writes that memory back into the component as its initial state.
 //! The added exports cost nothing, so one compiled predictor serves `pack` and `verify` alike.
+//!
+//! What goes into a snapshot is loaded twice. Loading takes several times the memory that it leaves; a sandbox that is
+//! told beforehand which blocks will be left puts them in one piece and wipes the rest.
 
+use wasmparser::{BinaryReaderError, DataKind, Operator, Parser, Payload};
 use wasmtime_wizer::{WasmtimeWizerComponent, Wizer};
 
 use crate::digest::sha256;
@@ -87,11 +91,40 @@ impl<'a> Loader<'a> {
     /// A new sandbox, and what a model is given to in it.
     fn open(&self, limits: &Limits) -> Result<(Instance, Guest), Error> {
         let mut instance = self.program.instantiate(limits)?;
-        let indices =
-            self.program.load.as_ref().ok_or_else(|| Error::Component("it has no `load`".into()))?;
-        let load = indices.load(&mut instance.store, &instance.instance).map_err(Error::component)?;
+        let load = self.load_of(&mut instance)?;
         instance.restart_clock();
         Ok((instance, load))
+    }
+
+    fn load_of(&self, instance: &mut Instance) -> Result<Guest, Error> {
+        let indices =
+            self.program.load.as_ref().ok_or_else(|| Error::Component("it has no `load`".into()))?;
+        indices.load(&mut instance.store, &instance.instance).map_err(Error::component)
+    }
+
+    /// Loads a model as [`Loader::load`] did into `first`, into a sandbox whose memory is then that of the model alone.
+    ///
+    /// # Errors
+    /// As [`Loader::load`].
+    pub fn load_again(
+        &self,
+        mut first: Instance,
+        model: &[u8],
+        external: &[ExternalFile],
+        identity: &Identity,
+        planned: bool,
+        limits: &Limits,
+    ) -> Result<Instance, Error> {
+        first.restart_clock();
+        let load = self.load_of(&mut first)?;
+        let residue = load.call_measure(&mut first.store).map_err(|error| first.fault(&error))?;
+        // A large model leaves no room for two.
+        drop(first);
+        let (mut instance, load) = self.open(limits)?;
+        load.call_arrange(&mut instance.store, &residue).map_err(|error| instance.fault(&error))?;
+        let called = load.call_load(&mut instance.store, model, external, identity, planned);
+        called.map_err(|error| instance.fault(&error))?.map_err(super::convert::error)?;
+        Ok(instance)
     }
 
     /// Turns the memory of a loaded sandbox into a component that starts with it. The result
@@ -105,8 +138,59 @@ impl<'a> Loader<'a> {
         let (context, _) = wizer.instrument_component(self.predictor).map_err(Error::component)?;
         let mut source = WasmtimeWizerComponent { store: &mut instance.store, instance: instance.instance };
         // Nothing in a sandbox waits, so neither does this.
-        pollster::block_on(wizer.snapshot_component(&context, &mut source)).map_err(Error::component)
+        let snapshot = pollster::block_on(wizer.snapshot_component(&context, &mut source));
+        let mut component = snapshot.map_err(Error::component)?;
+        trim(&mut component).map_err(|error| Error::Component(error.to_string()))?;
+        Ok(component)
     }
+}
+
+/// The unit of a memory's size.
+const PAGE: u64 = 1 << 16;
+
+/// What a memory has at its end for predictions to work with, in pages: enough for small models never to ask for more,
+/// which would cost each request two calls of the system.
+const WORKING_PAGES: u64 = 16;
+
+/// Lets the memory begin as large as its contents need, not as large as it once was while the model was loaded.
+fn trim(component: &mut [u8]) -> Result<(), BinaryReaderError> {
+    let mut memory = None;
+    let mut end = 0;
+    for payload in Parser::new(0).parse_all(component) {
+        match payload? {
+            Payload::MemorySection(section) => {
+                for entry in section.into_iter_with_offsets() {
+                    let (at, entry) = entry?;
+                    memory = Some((at, entry.initial));
+                }
+            }
+            Payload::DataSection(section) => {
+                for segment in section {
+                    let segment = segment?;
+                    if let DataKind::Active { offset_expr, .. } = segment.kind
+                        && let Operator::I32Const { value } = offset_expr.get_operators_reader().read()?
+                    {
+                        end = end.max(u64::from(value.cast_unsigned()) + segment.data.len() as u64);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let Some((at, initial)) = memory else { return Ok(()) };
+    let needed = (end.div_ceil(PAGE) + WORKING_PAGES).min(initial);
+    // A memory type is a byte of flags, then its least size in LEB128. The new size takes as many bytes as the old, so that
+    // nothing else moves.
+    let mut left = needed;
+    for byte in &mut component[at as usize + 1..] {
+        let more = *byte & 0x80;
+        *byte = (left & 0x7f) as u8 | more;
+        left >>= 7;
+        if more == 0 {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn wizer() -> Wizer {
