@@ -13,6 +13,7 @@ mod memory;
 mod model;
 mod pages;
 mod panic;
+mod plans;
 #[cfg(target_arch = "wasm32")]
 mod random;
 mod tensor;
@@ -48,6 +49,8 @@ impl LoadGuest for Predictor {
         if effort == Effort::Explain {
             panic::keep_nodes();
         }
+        // What is planned depends on the memory that it takes.
+        memory::loading();
         load::check(file, &external, effort != Effort::Interpret)
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use edgewit_operators::{self as operators, Interpreter, Plan};
+use edgewit_operators::{self as operators, Interpreter};
 use tract_onnx::Onnx;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension;
@@ -18,7 +18,7 @@ use crate::exports::edgewit::inference::load::{
 use crate::exports::edgewit::inference::predict::{ModelMetadata, TensorMetadata};
 use crate::exports::edgewit::inference::types::{Datatype, Error};
 use crate::model::{Engine, Input, Model, Output};
-use crate::tensor;
+use crate::{plans, tensor};
 
 /// What is known of `file` before it runs, with `planned` after a trial of its plan.
 pub(crate) fn check(file: Vec<u8>, external: &[ExternalFile], planned: bool) -> Result<Report, Error> {
@@ -257,20 +257,7 @@ fn plan(onnx: &Onnx, proto: &ModelProto) -> TractResult<Graph> {
         model.outlet_labels.get(&outlet).cloned().unwrap_or_default()
     })?;
     let batch = batch::symbol(inputs.iter().map(|(_, _, axes)| axes.as_slice()));
-    // Convolutions and matrix kernels need concrete shapes to pick their fast paths, and most
-    // requests are one row: they get a plan of their own.
-    let single = match &batch {
-        Some(symbol) => {
-            let one = [(symbol.clone(), 1.to_dim())].into_iter().collect();
-            Some(optimised(model.set_symbols(&one)?)?)
-        }
-        None => None,
-    };
-    Ok(Graph { engine: Engine::Planned { batch, single, any: optimised(model)? }, inputs, outputs })
-}
-
-fn optimised(model: TypedModel) -> TractResult<Plan> {
-    Plan::new(model)
+    Ok(Graph { engine: plans::plan(model, batch)?, inputs, outputs })
 }
 
 /// Without a plan, types and shapes are what the file says.

@@ -34,7 +34,7 @@ pub(crate) fn loading() {
     // The standard library seeds its maps with the address of a block, made for the first of them. Were it another in
     // the second sandbox, a map might be walked in another order there, and the numbers would not be the same.
     with(|memory| memory.seeding = true);
-    drop(std::hint::black_box(RandomState::new()));
+    std::hint::black_box(RandomState::new());
     with(|memory| {
         memory.seeding = false;
         memory.next = Some(0);
@@ -51,6 +51,11 @@ pub(crate) fn loaded() {
 pub(crate) fn residue() -> Residue {
     let (bytes, blocks) = with(|memory| (memory.surviving, memory.bits.as_slice()));
     Residue { bytes, blocks: blocks.to_vec() }
+}
+
+/// Space for the numbered blocks that are there: the same in the first sandbox and in the second.
+pub(crate) fn held() -> usize {
+    with(|memory| memory.surviving)
 }
 
 /// Prepares a new sandbox for loading what left `residue` in another.
@@ -138,6 +143,7 @@ impl Memory {
         let number = self.next.unwrap_or(UNNUMBERED);
         if number != UNNUMBERED {
             self.next = Some(number + 1);
+            self.surviving += layout.size() + layout.align();
             if self.arranged {
                 if self.bits.get(number)
                     && let Some(block) = self.survivors.take(layout)
@@ -146,7 +152,6 @@ impl Memory {
                 }
             } else {
                 self.bits.set(&mut self.heap, number, true);
-                self.surviving += layout.size() + layout.align();
             }
         }
         let header = layout.align().max(HEADER);
@@ -185,9 +190,11 @@ impl Memory {
         let header = layout.align().max(HEADER);
         // SAFETY: the block is not among the survivors, so it is one with a header.
         let number = unsafe { block.cast::<u32>().sub(1).read() };
-        if number != UNNUMBERED && !self.arranged {
-            self.bits.set(&mut self.heap, number, false);
+        if number != UNNUMBERED {
             self.surviving -= layout.size() + layout.align();
+            if !self.arranged {
+                self.bits.set(&mut self.heap, number, false);
+            }
         }
         // SAFETY: the heap gave it, in `take`, with this size and alignment.
         unsafe {

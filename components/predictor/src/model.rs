@@ -6,7 +6,7 @@ use tract_onnx::prelude::*;
 use crate::batch::Axis;
 use crate::exports::edgewit::inference::predict::ModelMetadata;
 use crate::exports::edgewit::inference::types::{Datatype, Error, Tensor};
-use crate::tensor;
+use crate::{plans, tensor};
 
 pub(crate) struct Model {
     pub(crate) metadata: ModelMetadata,
@@ -26,6 +26,12 @@ pub(crate) enum Engine {
         /// The plan for every batch.
         any: Plan,
     },
+    /// A plan for a batch of one, to which the rows of a batch go one after the other.
+    RowByRow {
+        /// Which inputs have rows.
+        rows: Vec<bool>,
+        plan: Plan,
+    },
     /// Node by node, for a graph that cannot be planned.
     Interpreted {
         interpreter: Interpreter,
@@ -43,6 +49,7 @@ impl Engine {
                 single.run(inputs)
             }
             Engine::Planned { any, .. } => any.run(inputs),
+            Engine::RowByRow { rows, plan } => plans::row_by_row(plan, rows, inputs),
             Engine::Interpreted { interpreter, .. } => interpreter.run(inputs),
         }
     }
