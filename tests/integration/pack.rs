@@ -6,6 +6,7 @@ use std::fs;
 use edgewit::pack::description::{Description, Outline};
 use edgewit_tests::command::run;
 use edgewit_tests::model;
+use edgewit_tests::onnx::{Dim, Graph};
 use wasmparser::WasmFeatures;
 
 /// Packs churn into a folder and returns the bytes.
@@ -122,4 +123,45 @@ fn a_packed_component_predicts_as_its_model_does() {
     let from_wasm = answer(folder.path().join("churn.wasm").into());
     assert_eq!(from_wasm, answer(model("churn").into()));
     assert!(from_wasm.is_array());
+}
+
+/// Packs a graph of float inputs and returns the bytes.
+fn packed_graph(name: &str, graph: Graph) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a folder");
+    graph.save(folder.path(), name);
+    let output = folder.path().join("packed.wasm");
+    let pack = run(["pack".into(), folder.path().join(name), "-o".into(), output.clone()]);
+    assert_eq!(pack.code, Some(0), "{pack:?}");
+    fs::read(output).expect("the component was written")
+}
+
+#[test]
+fn a_packed_model_holds_its_weights_once_and_nothing_of_the_file_that_they_came_from() {
+    const FLOAT: i32 = 1;
+    let image = |component: &[u8]| Outline::read(component).expect("an outline").data_bytes;
+    let dims = |rest: &[i64]| {
+        let rest = rest.iter().map(|length| Dim::Fixed(*length));
+        std::iter::once(Dim::Unnamed).chain(rest).collect::<Vec<_>>()
+    };
+    let empty = Graph::new().input("x", FLOAT, &dims(&[4])).node("Identity", &["x"], "y").output("y", FLOAT);
+    let empty = image(&packed_graph("empty", empty));
+    for (operator, input, weights) in
+        [("MatMul", [1024].as_slice(), [1024, 1024].as_slice()), ("Conv", &[256, 14, 14], &[448, 256, 3, 3])]
+    {
+        let graph = Graph::new()
+            .documented("this is for readers of the graph")
+            .input("x", FLOAT, &dims(input))
+            .weights("w", weights)
+            .node(operator, &["x", "w"], "y")
+            .output("y", FLOAT);
+        let component = packed_graph("layer", graph);
+        let bytes = weights.iter().product::<i64>() as usize * size_of::<f32>();
+        let beyond = image(&component) - empty;
+        assert!(beyond <= bytes + bytes * 15 / 100, "{operator}: {beyond} bytes for weights of {bytes}");
+        let text = b"this is for readers of the graph";
+        assert!(
+            !component.windows(text.len()).any(|window| window == text),
+            "{operator}: the file is still there"
+        );
+    }
 }

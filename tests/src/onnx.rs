@@ -88,6 +88,31 @@ impl Graph {
         self
     }
 
+    /// An initialiser of floats in -1 to 1, the same for the same `dims`.
+    pub fn weights(mut self, name: &str, dims: &[i64]) -> Graph {
+        let mut state = 1u32;
+        let mut next = || {
+            // The linear congruential generator of Numerical Recipes.
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        };
+        let len = dims.iter().product::<i64>();
+        self.0.initializer.push(TensorProto {
+            name: name.into(),
+            dims: dims.into(),
+            data_type: 1,
+            raw_data: (0..len).flat_map(|_| next().to_le_bytes()).collect(),
+            ..Default::default()
+        });
+        self
+    }
+
+    /// A text for readers.
+    pub fn documented(mut self, text: &str) -> Graph {
+        self.0.doc_string = text.into();
+        self
+    }
+
     /// An initialiser of floats `[N]`, which lie in a file beside the model.
     pub fn external(mut self, name: &str, len: i64, location: &str) -> Graph {
         self.0.initializer.push(TensorProto {
