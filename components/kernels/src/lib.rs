@@ -3,4 +3,10 @@
 //! Its job: the inner loops of the operators. It knows neither ONNX nor graphs; `edgewit-operators` picks a kernel by
 //! shape and registers it. Everything here is built for speed, everything else of the predictor for size.
 
+pub mod conv;
+mod depthwise;
+mod product;
+mod simd;
+mod tile;
 pub mod trees;
+mod winograd;

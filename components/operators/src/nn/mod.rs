@@ -11,6 +11,7 @@ mod affine_grid;
 mod batch_norm;
 mod bernoulli;
 mod col2im;
+mod conv;
 mod conv_transpose;
 mod deform_conv;
 mod dropout;
@@ -33,6 +34,7 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     register.insert("BatchNormalization", batch_norm::batch_norm);
     register.insert("Bernoulli", bernoulli::bernoulli);
     register.insert("Col2Im", col2im::col2im);
+    register.insert("Conv", conv::conv);
     register.insert("ConvTranspose", conv_transpose::conv_transpose);
     register.insert("DeformConv", deform_conv::deform_conv);
     register.insert("Dropout", dropout::dropout);

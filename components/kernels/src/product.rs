@@ -1,0 +1,162 @@
+//! A convolution as a matrix product: weights by patches, the patches gathered a block at a time.
+
+use crate::conv::{Finish, Window};
+use crate::simd::{self, F32x4};
+use crate::tile::{self, COLUMNS, ROWS, Sums};
+
+/// Depth of a block: 16 KB of patches and 8 KB of weights, which the first cache holds.
+const DEPTH: usize = 512;
+/// Floats of a block of patches: 256 KB, which the second cache holds beside the weights that stream through.
+const BLOCK: usize = 1 << 16;
+
+/// The rows of the product for one image and one group: `weights` (`[rows / 4][depth][4]`, the last rows padded) by the
+/// patches of `image`, to `output` (`[rows][columns]`).
+pub(crate) fn convolve(
+    weights: &[[f32; ROWS]],
+    rows: usize,
+    window: &Window,
+    image: &[f32],
+    finish: &Finish<'_>,
+    output: &mut [f32],
+    scratch: &mut Scratch,
+) {
+    let columns = window.output[0] * window.output[1];
+    let depth = weights.len() / rows.div_ceil(ROWS);
+    let parts = depth.div_ceil(DEPTH);
+    let part = depth.div_ceil(parts.max(1)).max(1);
+    let width = (BLOCK / part / COLUMNS * COLUMNS).max(COLUMNS);
+    for left in (0..columns).step_by(width) {
+        let block = left..columns.min(left + width);
+        for top in (0..depth).step_by(part) {
+            let steps = top..depth.min(top + part);
+            let patches = scratch.gather(window, image, steps.clone(), block.clone());
+            for (ix, panel) in weights.chunks_exact(depth).enumerate() {
+                let panel = &panel[steps.clone()];
+                let first_row = ix * ROWS;
+                for (patches, column) in patches.chunks_exact(steps.len()).zip(block.clone().step_by(COLUMNS))
+                {
+                    let mut place = Place {
+                        output: &mut *output,
+                        columns,
+                        first_row,
+                        rows: ROWS.min(rows - first_row),
+                        column,
+                        width: COLUMNS.min(columns - column),
+                    };
+                    let mut sums = if top == 0 { finish.bias(first_row) } else { place.read() };
+                    tile::multiply(panel, patches, &mut sums);
+                    if steps.end == depth {
+                        place.finish(finish, &mut sums);
+                    }
+                    place.write(sums);
+                }
+            }
+        }
+    }
+}
+
+/// Where a tile lies in the output.
+struct Place<'a> {
+    output: &'a mut [f32],
+    columns: usize,
+    first_row: usize,
+    rows: usize,
+    column: usize,
+    width: usize,
+}
+
+impl Place<'_> {
+    fn start(&self, row: usize) -> usize {
+        (self.first_row + row) * self.columns + self.column
+    }
+
+    fn read(&self) -> Sums {
+        self.read_from(self.output)
+    }
+
+    fn read_from(&self, matrix: &[f32]) -> Sums {
+        let mut sums = [[F32x4::splat(0.0); 2]; ROWS];
+        for (row, sums) in sums.iter_mut().enumerate().take(self.rows) {
+            let mut line = [0.0; COLUMNS];
+            let from = &matrix[self.start(row)..][..self.width];
+            match from.as_array() {
+                Some(whole) => line = *whole,
+                None => simd::copy(from, &mut line[..self.width]),
+            }
+            let (left, right) = tile::halves(&line);
+            *sums = [left, right];
+        }
+        sums
+    }
+
+    fn finish(&self, finish: &Finish<'_>, sums: &mut Sums) {
+        if let Some(add) = finish.add {
+            let added = self.read_from(add);
+            for (sums, added) in sums.iter_mut().zip(added) {
+                *sums = [sums[0] + added[0], sums[1] + added[1]];
+            }
+        }
+        for sums in sums {
+            *sums = [finish.clamp(sums[0]), finish.clamp(sums[1])];
+        }
+    }
+
+    fn write(&mut self, sums: Sums) {
+        for (row, sums) in sums.into_iter().enumerate().take(self.rows) {
+            let (start, width) = (self.start(row), self.width);
+            let to = &mut self.output[start..][..width];
+            match to.as_mut_array() {
+                Some(whole) => tile::write(whole, sums),
+                None => {
+                    let mut line = [0.0; COLUMNS];
+                    tile::write(&mut line, sums);
+                    simd::copy(&line[..width], to);
+                }
+            }
+        }
+    }
+}
+
+/// Memory that a product works in, kept from image to image.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    patches: Vec<[f32; COLUMNS]>,
+    line: Vec<f32>,
+}
+
+impl Scratch {
+    /// The `steps` (channel, then row and column of the kernel) of the patches of the `columns` (row and column of the
+    /// output): `[columns / 8][steps][8]`, the last columns padded with what may be there.
+    fn gather(
+        &mut self,
+        window: &Window,
+        image: &[f32],
+        steps: core::ops::Range<usize>,
+        columns: core::ops::Range<usize>,
+    ) -> &[[f32; COLUMNS]] {
+        let panels = columns.len().div_ceil(COLUMNS);
+        self.patches.resize(panels * steps.len(), [0.0; COLUMNS]);
+        self.line.resize(panels * COLUMNS, 0.0);
+        let plane = window.input[0] * window.input[1];
+        let [height, width] = window.kernel;
+        for (ix, step) in steps.clone().enumerate() {
+            let (channel, tap) = (step / (height * width), step % (height * width));
+            let plane = &image[channel * plane..][..plane];
+            let line = if window.is_pointwise() {
+                &plane[columns.clone()]
+            } else {
+                window.line([tap / width, tap % width], plane, columns.clone(), &mut self.line);
+                &self.line[..]
+            };
+            let mut to = self.patches.iter_mut().skip(ix).step_by(steps.len());
+            let (whole, rest) = line.as_chunks();
+            for (from, to) in whole.iter().zip(&mut to) {
+                *to = *from;
+            }
+            if let Some(to) = to.next() {
+                simd::copy(rest, &mut to[..rest.len()]);
+            }
+        }
+        &self.patches
+    }
+}

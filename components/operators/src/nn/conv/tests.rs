@@ -1,0 +1,152 @@
+//! Against upstream's convolution, and what may be taken into one.
+
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::{AttributeProto, ModelProto, NodeProto, TensorProto};
+
+use super::*;
+use crate::testing::{float, int, ints, model, node, run_model};
+
+fn numbers(shape: &[usize], step: usize) -> Tensor {
+    let len = shape.iter().product::<usize>();
+    let values = (0..len).map(|ix| ((ix * step) % 23) as f32 / 8.0 - 1.25).collect::<Vec<_>>();
+    tract_ndarray::ArrayD::from_shape_vec(shape, values).unwrap().into_tensor()
+}
+
+/// A node that reads `inputs` and gives `output`.
+fn step(op_type: &str, inputs: &[&str], output: &str, attributes: Vec<AttributeProto>) -> NodeProto {
+    NodeProto {
+        name: output.into(),
+        input: inputs.iter().map(|name| (*name).into()).collect(),
+        output: vec![output.into()],
+        ..node("", op_type, attributes)
+    }
+}
+
+fn initializer(name: &str, tensor: &Tensor) -> TensorProto {
+    TensorProto {
+        name: name.into(),
+        dims: tensor.shape().iter().map(|len| *len as i64).collect(),
+        data_type: DataType::Float as i32,
+        float_data: elements::<f32>(tensor).unwrap().into(),
+        ..TensorProto::default()
+    }
+}
+
+fn graph(nodes: Vec<NodeProto>, x: &Tensor, symbolic: bool, constants: &[(&str, &Tensor)]) -> ModelProto {
+    let mut model = model(nodes, x, symbolic, &["y"]);
+    let graph = model.graph.as_mut().unwrap();
+    graph.initializer = constants.iter().map(|(name, tensor)| initializer(name, tensor)).collect();
+    model
+}
+
+fn optimised(model: &ModelProto) -> TypedModel {
+    let mut onnx = tract_onnx::onnx();
+    crate::register(&mut onnx);
+    onnx.model_for_proto_model(model).unwrap().into_optimized().unwrap()
+}
+
+/// Compares with upstream's operators; with a symbolic batch, too. All operators but the source and `others` are
+/// convolutions of ours.
+fn check(nodes: &[NodeProto], x: &Tensor, constants: &[(&str, &Tensor)], others: usize) {
+    for symbolic in [false, true] {
+        let proto = graph(nodes.to_vec(), x, symbolic, constants);
+        let plan = tract_onnx::onnx().model_for_proto_model(&proto).unwrap();
+        let plan = plan.into_optimized().unwrap().into_runnable().unwrap();
+        let expected = plan.run(tvec!(x.clone().into_tvalue())).unwrap();
+        let model = optimised(&proto);
+        let left = model.nodes.iter().filter(|node| !node.op_is::<Convolution>() && !node.inputs.is_empty());
+        let left = left.map(|node| node.op.name().to_string()).collect::<Vec<_>>();
+        assert_eq!(left.len(), others, "{left:?}");
+        let got = run_model(proto, x).unwrap();
+        got[0].close_enough(&expected[0], Approximation::Approximate).unwrap();
+    }
+}
+
+#[test]
+fn upstreams_answer_for_every_window() {
+    let x = numbers(&[2, 4, 9, 10], 5);
+    let bias = numbers(&[8], 3);
+    let attributes = [
+        vec![],
+        vec![ints("pads", &[1, 1, 1, 1])],
+        vec![ints("pads", &[0, 1, 2, 0]), ints("strides", &[2, 1])],
+        vec![ints("pads", &[2, 2, 2, 2]), ints("dilations", &[2, 2])],
+        vec![int("group", 2), ints("strides", &[2, 2])],
+        vec![int("group", 4), ints("pads", &[1, 1, 1, 1])],
+        vec![crate::testing::string("auto_pad", "SAME_UPPER"), ints("strides", &[2, 2])],
+        vec![crate::testing::string("auto_pad", "SAME_LOWER"), ints("strides", &[2, 2])],
+    ];
+    for attributes in attributes {
+        let groups = attributes.iter().find(|attribute| attribute.name == "group").map_or(1, |group| group.i);
+        let weights = numbers(&[8, 4 / groups as usize, 3, 3], 7);
+        let conv = [step("Conv", &["x", "w", "b"], "y", attributes)];
+        check(&conv, &x, &[("w", &weights), ("b", &bias)], 0);
+    }
+}
+
+#[test]
+fn rows_are_images_of_one_row() {
+    let (x, weights) = (numbers(&[3, 5, 17], 5), numbers(&[6, 5, 4], 7));
+    let conv = [step("Conv", &["x", "w"], "y", vec![ints("pads", &[2, 1]), ints("strides", &[2])])];
+    check(&conv, &x, &[("w", &weights)], 0);
+}
+
+#[test]
+fn many_channels_take_winograds_algorithm() {
+    let (x, weights) = (numbers(&[2, 32, 28, 28], 5), numbers(&[24, 32, 3, 3], 7));
+    let conv = [step("Conv", &["x", "w"], "y", vec![ints("pads", &[1, 1, 1, 1])])];
+    check(&conv, &x, &[("w", &weights)], 0);
+}
+
+#[test]
+fn normalisation_shortcut_and_limit_are_taken_in() {
+    let (x, weights) = (numbers(&[2, 4, 6, 6], 5), numbers(&[4, 4, 3, 3], 7));
+    let positive = tensor1(&[0.5f32, 1.0, 2.0, 4.0]);
+    let nodes = [
+        step("Conv", &["x", "w"], "c", vec![ints("pads", &[1, 1, 1, 1])]),
+        step("BatchNormalization", &["c", "s", "s", "s", "s"], "n", vec![float("epsilon", 1e-3)]),
+        step("Add", &["n", "x"], "a", vec![]),
+        step("Relu", &["a"], "y", vec![]),
+    ];
+    check(&nodes, &x, &[("w", &weights), ("s", &positive)], 0);
+}
+
+#[test]
+fn both_limits_of_a_clip_are_taken_in() {
+    let (x, weights) = (numbers(&[1, 6, 5, 5], 5), numbers(&[6, 1, 3, 3], 7));
+    let nodes = [
+        step("Conv", &["x", "w"], "c", vec![int("group", 6)]),
+        step("Clip", &["c", "low", "high"], "y", vec![]),
+    ];
+    check(&nodes, &x, &[("w", &weights), ("low", &tensor0(-0.5f32)), ("high", &tensor0(0.75f32))], 0);
+}
+
+#[test]
+fn what_follows_a_limit_stays_behind_it() {
+    let (x, weights) = (numbers(&[1, 4, 5, 5], 5), numbers(&[4, 4, 1, 1], 7));
+    let nodes = [
+        step("Conv", &["x", "w"], "c", vec![]),
+        step("Relu", &["c"], "r", vec![]),
+        step("Add", &["r", "x"], "y", vec![]),
+    ];
+    check(&nodes, &x, &[("w", &weights)], 1);
+}
+
+#[test]
+fn a_value_that_is_read_twice_stays() {
+    let (x, weights) = (numbers(&[1, 4, 5, 5], 5), numbers(&[4, 4, 1, 1], 7));
+    let nodes = [
+        step("Conv", &["x", "w"], "c", vec![]),
+        step("Relu", &["c"], "r", vec![]),
+        step("Add", &["c", "r"], "y", vec![]),
+    ];
+    check(&nodes, &x, &[("w", &weights)], 2);
+}
+
+#[test]
+fn weights_of_the_run_are_upstreams() {
+    let x = numbers(&[1, 4, 5, 5], 5);
+    let conv = [step("Conv", &["x", "x"], "y", vec![])];
+    let model = optimised(&graph(conv.to_vec(), &x, false, &[]));
+    assert!(!model.nodes.iter().any(|node| node.op_is::<Convolution>()));
+}
