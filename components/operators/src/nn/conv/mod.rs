@@ -191,7 +191,7 @@ impl EvalOp for Convolution {
     fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let x = &inputs[0];
         let shape = self.spec.output_shape(x.shape())?.shape;
-        // Every element is written.
+        // The kernels write every element; clearing them first costs little beside that.
         let mut output = Tensor::zero::<f32>(&shape)?;
         let finish = Finish {
             bias: &self.bias,
