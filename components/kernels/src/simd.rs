@@ -262,8 +262,10 @@ impl F32x4 {
 #[inline(always)]
 pub(crate) fn copy(from: &[f32], to: &mut [f32]) {
     let ((from, from_rest), (to, to_rest)) = (from.as_chunks(), to.as_chunks_mut());
-    for (from, to) in from.iter().zip(to) {
-        F32x4::load(from).store(to);
+    let count = from.len().min(to.len());
+    let (from, to) = (&from[..count], &mut to[..count]);
+    for ix in 0..count {
+        F32x4::load(&from[ix]).store(&mut to[ix]);
     }
     match (from_rest, to_rest) {
         ([a], [x]) => *x = *a,

@@ -21,15 +21,20 @@ pub(crate) type Sums = [[F32x4; 2]; ROWS];
 /// would compute one sum after the other, all steps of it, and spill what the others wait for.
 #[inline(never)]
 pub(crate) fn multiply(a: &[[f32; ROWS]], b: &[[f32; COLUMNS]], sums: &mut Sums) {
-    let mut steps = a.iter().zip(b);
+    let count = a.len().min(b.len());
+    let (a, b) = (&a[..count], &b[..count]);
+    let mut ix = 0;
     let mut own = *sums;
     macro_rules! four_steps {
         ($($turn:block)*) => {
             $($turn four_steps!(@one); four_steps!(@one); four_steps!(@one); four_steps!(@one);)*
         };
         (@one) => {
-            let Some((a, b)) = steps.next() else { break };
-            step(a, b, &mut own);
+            if ix >= count {
+                break;
+            }
+            step(&a[ix], &b[ix], &mut own);
+            ix += 1;
         };
     }
     loop {
