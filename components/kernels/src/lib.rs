@@ -5,6 +5,7 @@
 
 pub mod conv;
 mod depthwise;
+pub mod int8;
 mod product;
 mod simd;
 mod tile;

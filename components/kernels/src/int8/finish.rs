@@ -1,0 +1,121 @@
+//! What becomes of a sum: a byte, a float, or the sum itself.
+
+use super::lanes::{F32x4, I32x4};
+
+/// The end of a product: four sums, one for each row of a group of four, to four numbers.
+pub trait Finish {
+    /// What a sum becomes.
+    type Number: Copy + Default;
+
+    /// Finishes the sums of the rows `4 * group ..` at two pixels.
+    #[doc(hidden)]
+    fn finish(&self, group: usize, sums: [Lanes; 2]) -> [[Self::Number; 4]; 2];
+}
+
+/// Four sums. Only this crate looks inside.
+#[derive(Clone, Copy)]
+pub struct Lanes(pub(crate) I32x4);
+
+/// The sums as they are.
+#[derive(Debug)]
+pub struct Sums;
+
+impl Finish for Sums {
+    type Number = i32;
+
+    #[inline(always)]
+    fn finish(&self, _: usize, sums: [Lanes; 2]) -> [[i32; 4]; 2] {
+        let mut numbers = [[0; 4]; 2];
+        sums[0].0.store(&mut numbers[0]);
+        sums[1].0.store(&mut numbers[1]);
+        numbers
+    }
+}
+
+/// `sum * scale + bias`, each row with its own.
+#[derive(Debug)]
+pub struct Dequantize {
+    scale: Vec<[f32; 4]>,
+    bias: Vec<[f32; 4]>,
+}
+
+impl Dequantize {
+    /// One scale and one bias for each row.
+    pub fn new(scale: &[f32], bias: &[f32]) -> Self {
+        Self { scale: fours(scale), bias: fours(bias) }
+    }
+}
+
+impl Finish for Dequantize {
+    type Number = f32;
+
+    #[inline(always)]
+    fn finish(&self, group: usize, sums: [Lanes; 2]) -> [[f32; 4]; 2] {
+        let (scale, bias) = (F32x4::load(&self.scale[group]), F32x4::load(&self.bias[group]));
+        let mut numbers = [[0.0; 4]; 2];
+        sums[0].0.to_float().times(scale).plus(bias).store(&mut numbers[0]);
+        sums[1].0.to_float().times(scale).plus(bias).store(&mut numbers[1]);
+        numbers
+    }
+}
+
+/// `clamp(round((sum + bias) * scale) + zero)`, rounded half to even, each row with its own bias and scale.
+#[derive(Debug)]
+pub struct Requantize {
+    rows: Vec<([i32; 4], [f32; 4])>,
+    round: Round,
+}
+
+impl Requantize {
+    /// One bias and one scale for each row. `zero` is the zero point, `low` and `high` are the least and the largest
+    /// byte, of a signed type as of an unsigned one: -128 to 255.
+    pub fn new(bias: &[i32], scale: &[f32], zero: i32, low: i32, high: i32) -> Self {
+        let rows = fours(bias).into_iter().zip(fours(scale)).collect();
+        Self { rows, round: Round::new(zero, low, high) }
+    }
+}
+
+impl Finish for Requantize {
+    type Number = u8;
+
+    #[inline(always)]
+    fn finish(&self, group: usize, sums: [Lanes; 2]) -> [[u8; 4]; 2] {
+        let (bias, scale) = &self.rows[group];
+        let (bias, scale) = (I32x4::load(bias), F32x4::load(scale));
+        let first = self.round.round(sums[0].0.plus(bias).to_float().times(scale));
+        let second = self.round.round(sums[1].0.plus(bias).to_float().times(scale));
+        let [a, b, c, d, e, f, g, h] = first.low_bytes(second);
+        [[a, b, c, d], [e, f, g, h]]
+    }
+}
+
+/// Floats to integers of a range, half to even.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Round {
+    low: f32,
+    high: f32,
+    zero: i32,
+}
+
+/// Added to a float of less than 2^22 in size it leaves the nearest integer in the lowest bits, half to even: there the
+/// floats are 1 apart. It takes one instruction where a conversion, which has to saturate, takes many.
+const INTEGERS: f32 = 12_582_912.0;
+
+impl Round {
+    pub(super) fn new(zero: i32, low: i32, high: i32) -> Self {
+        Self { low: (low - zero) as f32, high: (high - zero) as f32, zero }
+    }
+
+    /// `clamp(round(x) + zero)`.
+    #[inline(always)]
+    pub(super) fn round(self, x: F32x4) -> I32x4 {
+        let x = x.clamp(F32x4::splat(self.low), F32x4::splat(self.high));
+        x.plus(F32x4::splat(INTEGERS)).bits().plus(I32x4::splat(self.zero - INTEGERS.to_bits() as i32))
+    }
+}
+
+/// Groups of four, the last one filled up.
+fn fours<T: Copy + Default>(all: &[T]) -> Vec<[T; 4]> {
+    let group = |some: &[T]| std::array::from_fn(|ix| some.get(ix).copied().unwrap_or_default());
+    all.chunks(4).map(group).collect()
+}

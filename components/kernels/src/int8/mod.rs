@@ -1,0 +1,31 @@
+//! Arithmetic on bytes: quantised convolutions, products, sums and pools, exact in 32-bit integers.
+//!
+//! A quantised number is a byte `q` that stands for `(q - zero) * scale`. Its job here: everything between two tensors
+//! of bytes. Images are `[height, width, channels]`, so that the channels of a pixel and the pixels of a row are
+//! behind each other.
+//!
+//! The steps of a convolution: [`widen_image`] takes the zero point off and makes the bytes 16 bits wide, with a border
+//! of zeros, which is all the padding there is; [`multiply`] or [`depthwise`] read the patches where they lie, as runs of
+//! that image; a [`Finish`] rounds the sums to what the next tensor holds. No sum of up to 2^15 products overflows:
+//! a factor without its zero point is at most 255 in size.
+
+mod bytes;
+mod depthwise;
+mod finish;
+mod lanes;
+mod pool;
+mod product;
+#[cfg(test)]
+mod tests;
+
+pub use bytes::{Side, add, quantize, transpose, widen, widen_image};
+pub use depthwise::{DepthwiseWeights, depthwise};
+pub use finish::{Dequantize, Finish, Requantize, Sums};
+pub use pool::{Window, channel_sums, max_pool};
+pub use product::{Weights, multiply};
+
+/// What makes an unsigned byte of a signed one, in order: `x ^ FLIP` counts from 0 where `x` counts from -128.
+pub const FLIP: u8 = 0x80;
+
+/// Numbers of a block: what one instruction multiplies.
+const BLOCK: usize = 8;

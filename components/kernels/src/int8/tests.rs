@@ -1,0 +1,189 @@
+//! Against the arithmetic as it is written in the standard, one number after the other.
+
+use super::*;
+
+/// Numbers that look random, the same each time.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 33
+    }
+
+    fn bytes(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.next() as u8).collect()
+    }
+}
+
+fn number(byte: u8, side: Side) -> i32 {
+    (if side.signed { i32::from(byte as i8) } else { i32::from(byte) }) - side.zero
+}
+
+const UNSIGNED: Side = Side { zero: 0, signed: false };
+
+/// The products of `rows` of weights with the patch of each of `pixels`, whole runs behind each other.
+fn check_product(rows: usize, runs: usize, length: usize, pixels: usize, side: Side, zeros: &[i8]) {
+    let mut numbers = Numbers(7);
+    let weights = numbers.bytes(rows * runs * length).iter().map(|byte| *byte as i8).collect::<Vec<_>>();
+    let bytes = numbers.bytes(pixels * runs * length);
+    let packed = Weights::new(&weights, zeros, runs, length);
+    let mut image = vec![i16::MAX; bytes.len() + packed.reach()];
+    widen(&bytes, side, &mut image);
+    let starts = (0..pixels).map(|pixel| pixel * runs * length).collect::<Vec<_>>();
+    let offsets = (0..runs).map(|run| run * length).collect::<Vec<_>>();
+    let mut sums = vec![0; pixels * rows];
+    multiply(&packed, &image, &offsets, &starts, &Sums, &mut sums, rows);
+    for (ix, sum) in sums.iter().enumerate() {
+        let (pixel, row) = (ix / rows, ix % rows);
+        let depth = runs * length;
+        let products = (0..depth).map(|k| {
+            let weight = i32::from(weights[row * depth + k]) - i32::from(zeros[row]);
+            weight * number(bytes[pixel * depth + k], side)
+        });
+        assert_eq!(
+            *sum,
+            products.sum::<i32>(),
+            "row {row} of {rows}, pixel {pixel} of {pixels}, {depth} deep"
+        );
+    }
+}
+
+#[test]
+fn a_product_is_exact_at_every_edge_of_tiles_and_blocks() {
+    for rows in [1, 3, 4, 5, 9] {
+        for pixels in [1, 2, 7, 8, 21] {
+            for (runs, length) in [(1, 1), (1, 8), (3, 21), (2, 136), (7, 3)] {
+                check_product(rows, runs, length, pixels, Side { zero: 131, signed: false }, &vec![0; rows]);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_zero_point_is_taken_off() {
+    for (zero, signed) in [(0, false), (255, false), (-128, true), (127, true), (3, true)] {
+        for pixels in [1, 12] {
+            check_product(5, 2, 19, pixels, Side { zero, signed }, &[0, -128, 127, 1, -1]);
+        }
+    }
+}
+
+#[test]
+fn the_largest_numbers_of_the_longest_sums_do_not_overflow() {
+    const DEPTH: usize = 1 << 15;
+    for (weight, zero) in [(-128i8, 127i8), (127, -128)] {
+        let packed = Weights::new(&[weight; DEPTH], &[zero], 1, DEPTH);
+        let mut image = vec![0; DEPTH];
+        widen(&[255; DEPTH], UNSIGNED, &mut image);
+        for pixels in [1, 9] {
+            let mut sums = vec![0; pixels];
+            multiply(&packed, &image, &[0], &vec![0; pixels], &Sums, &mut sums, 1);
+            let expected = 255 * (i32::from(weight) - i32::from(zero)) * DEPTH as i32;
+            assert_eq!(sums, vec![expected; pixels]);
+        }
+    }
+}
+
+#[test]
+fn a_sum_is_rounded_half_to_even_and_kept_within_bounds() {
+    let packed = Weights::new(&[1, 1, 1, 1, 1], &[0; 5], 1, 1);
+    let mut image = vec![0; 3 + packed.reach()];
+    image[..3].copy_from_slice(&[1, 3, 250]);
+    let scale = [0.5, 1.5, 2.0, 1e30, -1e30];
+    let finish = Requantize::new(&[0, 1, 0, 0, 0], &scale, 10, 2, 200);
+    let mut bytes = [0; 15];
+    multiply(&packed, &image, &[0], &[0, 1, 2], &finish, &mut bytes, 5);
+    assert_eq!(bytes[..5], [10, 13, 12, 200, 2]);
+    assert_eq!(bytes[5..10], [12, 16, 16, 200, 2]);
+    assert_eq!(bytes[10..], [135, 200, 200, 200, 2]);
+}
+
+#[test]
+fn signed_bytes_come_out_signed() {
+    let packed = Weights::new(&[-1], &[0], 1, 1);
+    let mut image = vec![0; packed.reach()];
+    image[0] = 100;
+    let mut bytes = [0];
+    let finish = Requantize::new(&[0], &[0.5], -10, -128, 127);
+    multiply(&packed, &image, &[0], &[0], &finish, &mut bytes, 1);
+    assert_eq!(bytes[0] as i8, -60);
+}
+
+#[test]
+fn a_depthwise_filter_keeps_channels_apart() {
+    let side = Side { zero: 100, signed: false };
+    for channels in [1, 8, 11, 24] {
+        for (taps, pixels) in [(1, 1), (9, 1), (9, 34), (25, 5)] {
+            let mut numbers = Numbers(11);
+            let weights = numbers.bytes(channels * taps).iter().map(|byte| *byte as i8).collect::<Vec<_>>();
+            let zeros = (0..channels).map(|channel| channel as i8 - 4).collect::<Vec<_>>();
+            let packed = DepthwiseWeights::new(&weights, &zeros, taps);
+            let width = pixels + taps;
+            let bytes = numbers.bytes(width * channels);
+            let mut image = vec![0; width * packed.width()];
+            let row = [0, width * packed.width(), packed.width()];
+            widen_image(&bytes, [width, channels], side, &mut image, row);
+            let at = |count: usize| (0..count).map(|ix| ix * packed.width()).collect::<Vec<_>>();
+            let mut sums = vec![0; pixels * channels];
+            depthwise(&packed, &image, &at(taps), &at(pixels), &Sums, &mut sums);
+            for (ix, sum) in sums.iter().enumerate() {
+                let (pixel, channel) = (ix / channels, ix % channels);
+                let products = (0..taps).map(|tap| {
+                    let weight = i32::from(weights[channel * taps + tap]) - i32::from(zeros[channel]);
+                    weight * number(bytes[(pixel + tap) * channels + channel], side)
+                });
+                assert_eq!(*sum, products.sum::<i32>(), "channel {channel} of {channels}, {taps} taps");
+            }
+        }
+    }
+}
+
+#[test]
+fn floats_become_bytes_half_to_even() {
+    let x = [1.0, 3.0, 5.0, -1.0, -3.0, 1e30, -1e30, f32::INFINITY, 0.99];
+    let mut bytes = [0; 9];
+    quantize(&x, 2.0, Side { zero: 10, signed: false }, &mut bytes);
+    assert_eq!(bytes, [10, 12, 12, 10, 8, 255, 0, 255, 10]);
+    quantize(&x, 2.0, Side { zero: -128, signed: true }, &mut bytes);
+    assert_eq!(bytes.map(|byte| byte as i8), [-128, -126, -126, -128, -128, 127, -128, 127, -128]);
+}
+
+#[test]
+fn tensors_are_added_in_floats() {
+    let sides = [Side { zero: 3, signed: false }, Side { zero: -3, signed: true }, UNSIGNED];
+    let mut numbers = Numbers(5);
+    let (a, b) = (numbers.bytes(37), numbers.bytes(37));
+    let mut sum = vec![0; 37];
+    add(&a, &b, [0.5, 0.25], sides, [0, 255], &mut sum);
+    for ((a, b), sum) in a.iter().zip(&b).zip(sum) {
+        // Exact in floats, so that it is the same in any order.
+        let exact = number(*a, sides[0]) as f32 * 0.5 + number(*b, sides[1]) as f32 * 0.25;
+        assert_eq!(f32::from(sum), exact.round_ties_even().clamp(0.0, 255.0));
+    }
+}
+
+#[test]
+fn axes_change_places() {
+    let bytes = Numbers(3).bytes(35 * 67);
+    let mut to = vec![0; bytes.len()];
+    transpose(&bytes, [35, 67], &mut to);
+    assert!((0..bytes.len()).all(|ix| to[ix % 67 * 35 + ix / 67] == bytes[ix]));
+}
+
+#[test]
+fn the_largest_of_a_window_leaves_out_what_is_around_the_image() {
+    let window = Window { size: [2, 2], step: [2, 1], dilation: [1, 1], before: [1, 0] };
+    let mut output = [0; 4];
+    max_pool(&[1, 200, 3, 4], [2, 2, 1], &window, false, &mut output, [2, 2]);
+    assert_eq!(output, [200, 200, 4, 4]);
+    max_pool(&[1, 200, 3, 4], [2, 2, 1], &window, true, &mut output, [2, 2]);
+    assert_eq!(output, [1, 200, 4, 4]);
+}
+
+#[test]
+fn channels_are_summed_without_their_zero_point() {
+    let mut sums = [9, 9];
+    channel_sums(&[1, 255, 2, 254], Side { zero: -1, signed: true }, &mut sums);
+    assert_eq!(sums, [5, -1]);
+}
