@@ -34,6 +34,7 @@ mod ml;
 mod nn;
 mod plan;
 mod prepare;
+mod quantized;
 mod support;
 #[cfg(test)]
 mod testing;
@@ -59,5 +60,6 @@ pub fn register(onnx: &mut tract_onnx::Onnx) {
     microsoft::register(onnx);
     ml::register(onnx);
     nn::register(onnx);
+    quantized::register(onnx);
     text::register(onnx);
 }

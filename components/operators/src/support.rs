@@ -6,7 +6,7 @@ use std::fmt;
 use tract_onnx::Onnx;
 use tract_onnx::pb::{ModelProto, NodeProto};
 
-use crate::{interpreter, prepare};
+use crate::{interpreter, prepare, quantized};
 
 /// A node that cannot run, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,8 @@ pub fn unsupported(onnx: &Onnx, model: &ModelProto) -> Vec<UnsupportedNode> {
         let (domain, operator) = (domain(node), node.op_type.as_str());
         let known = onnx.op_register.0.contains_key(operator)
             || interpreter::has(operator)
-            || prepare::TAKEN_APART.contains(&operator);
+            || prepare::TAKEN_APART.contains(&operator)
+            || prepare::EXPANDED.contains(&operator);
         if functions.contains(&(domain, operator)) || belongs(domain, operator) && known {
             return;
         }
@@ -178,7 +179,9 @@ pub fn provider(domain: &str, name: &str) -> Option<Provider> {
     let mut ours = tract_onnx::onnx();
     crate::register(&mut ours);
     match (theirs.op_register.0.get(name), ours.op_register.0.get(name)) {
-        _ if prepare::TAKEN_APART.contains(&name) => Some(Provider::Rewrite),
+        _ if prepare::TAKEN_APART.contains(&name) || prepare::EXPANDED.contains(&name) => {
+            Some(Provider::Rewrite)
+        }
         (Some(theirs), Some(ours)) if std::ptr::fn_addr_eq(*theirs, *ours) => Some(Provider::Tract),
         (_, Some(_)) => Some(Provider::Kernel),
         _ => interpreter::has(name).then_some(Provider::Interpreter),
@@ -186,7 +189,7 @@ pub fn provider(domain: &str, name: &str) -> Option<Provider> {
 }
 
 /// The operators of `com.microsoft` that run.
-pub const MICROSOFT_OPERATORS: [&str; 12] = [
+pub const MICROSOFT_OPERATORS: [&str; 20] = [
     "BiasGelu",
     "CDist",
     "FastGelu",
@@ -194,6 +197,14 @@ pub const MICROSOFT_OPERATORS: [&str; 12] = [
     "Gelu",
     "MatMulNBits",
     "MurmurHash3",
+    "QGemm",
+    "QLinearAdd",
+    "QLinearConcat",
+    "QLinearGlobalAveragePool",
+    "QLinearLeakyRelu",
+    "QLinearMul",
+    "QLinearSigmoid",
+    "QLinearSoftmax",
     "QuickGelu",
     "RotaryEmbedding",
     "SkipLayerNormalization",
@@ -209,7 +220,10 @@ fn belongs(domain: &str, operator: &str) -> bool {
     match domain {
         "ai.onnx.ml" => ML_OPERATORS.contains(&operator),
         "com.microsoft" => MICROSOFT_OPERATORS.contains(&operator),
-        "" => !ML_OPERATORS.contains(&operator) && !ONLY_MICROSOFT.contains(&operator),
+        "" => {
+            let of_others = ML_OPERATORS.contains(&operator) || prepare::EXPANDED.contains(&operator);
+            !of_others && !ONLY_MICROSOFT.contains(&operator) && !operator.starts_with(quantized::PREFIX)
+        }
         _ => false,
     }
 }

@@ -132,11 +132,11 @@ pub(crate) fn run_model(model: ModelProto, x: &Tensor) -> TractResult<Vec<Tensor
 
 /// As [`run_model`], for any number of inputs.
 pub(crate) fn run_model_on(mut model: ModelProto, inputs: &[&Tensor]) -> TractResult<Vec<Tensor>> {
-    crate::prepare(&mut model, &[])?;
     let mut onnx = tract_onnx::onnx();
     crate::register(&mut onnx);
     let refused = crate::unsupported(&onnx, &model);
     ensure!(refused.is_empty(), "unsupported: {refused:?}");
+    crate::prepare(&mut model, &[])?;
     let plan = onnx.model_for_proto_model(&model)?.into_optimized()?.into_runnable()?;
     let outputs = plan.run(inputs.iter().map(|input| (*input).clone().into_tvalue()).collect())?;
     Ok(outputs.into_iter().map(TValue::into_tensor).collect())

@@ -1,9 +1,9 @@
 //! Convolutions of each channel with a filter of its own.
 
 use super::BLOCK;
-use super::finish::{Finish, Lanes};
+use super::finish::{Finish, Requantize};
 use super::lanes::{I16x8, I32x4};
-use super::product::unrolled;
+use super::product::{Patches, unrolled};
 
 /// A filter for each channel: the weights of two taps side by side for four channels, as one instruction multiplies
 /// them.
@@ -49,16 +49,24 @@ impl DepthwiseWeights {
     }
 }
 
-/// Convolves each channel of `image` at each of `starts`, with a tap at the start plus each of `taps`. The channels of a
-/// pixel are behind each other in `output`.
+/// Convolves each channel, whose taps are the runs of the patches, and rounds to bytes. The channels of a pixel are behind
+/// each other in `output`.
 ///
 /// # Panics
-/// Where a patch is not in the image, `output` is too short or there are not as many `taps` as the weights have.
-pub fn depthwise<F: Finish>(
+/// Where a patch is not in the image, `output` is too short or there are not as many taps as the weights have.
+// Not generic for its callers: it would be compiled in their crate, for size.
+pub fn depthwise_to_bytes(
     weights: &DepthwiseWeights,
-    image: &[i16],
-    taps: &[usize],
-    starts: &[usize],
+    patches: Patches,
+    finish: &Requantize,
+    output: &mut [u8],
+) {
+    depthwise(weights, patches, finish, output);
+}
+
+pub(super) fn depthwise<F: Finish>(
+    weights: &DepthwiseWeights,
+    Patches { image, runs: taps, starts }: Patches,
     finish: &F,
     output: &mut [F::Number],
 ) {
@@ -76,16 +84,16 @@ pub fn depthwise<F: Finish>(
             for two in twos {
                 let [first, second] = [two[0] + from, two[1] + from];
                 let sums = filter(packed, image, &pairs, first, second);
-                let [a, c] = finish.finish(2 * block, [Lanes(sums[0]), Lanes(sums[2])]);
-                let [b, d] = finish.finish(2 * block + 1, [Lanes(sums[1]), Lanes(sums[3])]);
+                let [a, c] = finish.finish(2 * block, [sums[0], sums[2]]);
+                let [b, d] = finish.finish(2 * block + 1, [sums[1], sums[3]]);
                 write(&mut output[at..], a, b, here);
                 write(&mut output[at + channels..], c, d, here);
                 at += 2 * channels;
             }
             for start in rest {
                 let sums = filter(packed, image, &pairs, start + from, start + from);
-                let [a, _] = finish.finish(2 * block, [Lanes(sums[0]), Lanes(sums[2])]);
-                let [b, _] = finish.finish(2 * block + 1, [Lanes(sums[1]), Lanes(sums[3])]);
+                let [a, _] = finish.finish(2 * block, [sums[0], sums[2]]);
+                let [b, _] = finish.finish(2 * block + 1, [sums[1], sums[3]]);
                 write(&mut output[at..], a, b, here);
             }
         }

@@ -1,33 +1,28 @@
 //! What becomes of a sum: a byte, a float, or the sum itself.
 
+use super::BLOCK;
 use super::lanes::{F32x4, I32x4};
 
 /// The end of a product: four sums, one for each row of a group of four, to four numbers.
-pub trait Finish {
+pub(super) trait Finish {
     /// What a sum becomes.
     type Number: Copy + Default;
 
     /// Finishes the sums of the rows `4 * group ..` at two pixels.
-    #[doc(hidden)]
-    fn finish(&self, group: usize, sums: [Lanes; 2]) -> [[Self::Number; 4]; 2];
+    fn finish(&self, group: usize, sums: [I32x4; 2]) -> [[Self::Number; 4]; 2];
 }
 
-/// Four sums. Only this crate looks inside.
-#[derive(Clone, Copy)]
-pub struct Lanes(pub(crate) I32x4);
-
 /// The sums as they are.
-#[derive(Debug)]
-pub struct Sums;
+pub(super) struct Sums;
 
 impl Finish for Sums {
     type Number = i32;
 
     #[inline(always)]
-    fn finish(&self, _: usize, sums: [Lanes; 2]) -> [[i32; 4]; 2] {
+    fn finish(&self, _: usize, sums: [I32x4; 2]) -> [[i32; 4]; 2] {
         let mut numbers = [[0; 4]; 2];
-        sums[0].0.store(&mut numbers[0]);
-        sums[1].0.store(&mut numbers[1]);
+        sums[0].store(&mut numbers[0]);
+        sums[1].store(&mut numbers[1]);
         numbers
     }
 }
@@ -50,11 +45,11 @@ impl Finish for Dequantize {
     type Number = f32;
 
     #[inline(always)]
-    fn finish(&self, group: usize, sums: [Lanes; 2]) -> [[f32; 4]; 2] {
+    fn finish(&self, group: usize, sums: [I32x4; 2]) -> [[f32; 4]; 2] {
         let (scale, bias) = (F32x4::load(&self.scale[group]), F32x4::load(&self.bias[group]));
         let mut numbers = [[0.0; 4]; 2];
-        sums[0].0.to_float().times(scale).plus(bias).store(&mut numbers[0]);
-        sums[1].0.to_float().times(scale).plus(bias).store(&mut numbers[1]);
+        sums[0].to_float().times(scale).plus(bias).store(&mut numbers[0]);
+        sums[1].to_float().times(scale).plus(bias).store(&mut numbers[1]);
         numbers
     }
 }
@@ -79,11 +74,11 @@ impl Finish for Requantize {
     type Number = u8;
 
     #[inline(always)]
-    fn finish(&self, group: usize, sums: [Lanes; 2]) -> [[u8; 4]; 2] {
+    fn finish(&self, group: usize, sums: [I32x4; 2]) -> [[u8; 4]; 2] {
         let (bias, scale) = &self.rows[group];
         let (bias, scale) = (I32x4::load(bias), F32x4::load(scale));
-        let first = self.round.round(sums[0].0.plus(bias).to_float().times(scale));
-        let second = self.round.round(sums[1].0.plus(bias).to_float().times(scale));
+        let first = self.round.round(sums[0].plus(bias).to_float().times(scale));
+        let second = self.round.round(sums[1].plus(bias).to_float().times(scale));
         let [a, b, c, d, e, f, g, h] = first.low_bytes(second);
         [[a, b, c, d], [e, f, g, h]]
     }
@@ -114,8 +109,9 @@ impl Round {
     }
 }
 
-/// Groups of four, the last one filled up.
+/// Groups of four, filled up to whole blocks, as many channels are finished at once.
 fn fours<T: Copy + Default>(all: &[T]) -> Vec<[T; 4]> {
-    let group = |some: &[T]| std::array::from_fn(|ix| some.get(ix).copied().unwrap_or_default());
-    all.chunks(4).map(group).collect()
+    let groups = all.len().div_ceil(BLOCK) * BLOCK / 4;
+    let group = |group: usize| std::array::from_fn(|ix| all.get(4 * group + ix).copied().unwrap_or_default());
+    (0..groups).map(group).collect()
 }

@@ -5,8 +5,8 @@
 //! behind each other.
 //!
 //! The steps of a convolution: [`widen_image`] takes the zero point off and makes the bytes 16 bits wide, with a border
-//! of zeros, which is all the padding there is; [`multiply`] or [`depthwise`] read the patches where they lie, as runs of
-//! that image; a [`Finish`] rounds the sums to what the next tensor holds. No sum of up to 2^15 products overflows:
+//! of zeros, which is all the padding there is; [`multiply_to_bytes`] or [`depthwise_to_bytes`] read the patches
+//! where they lie, as runs of that image, and round the sums to what the next tensor holds. No sum of up to 2^15 products overflows:
 //! a factor without its zero point is at most 255 in size.
 
 mod bytes;
@@ -19,10 +19,10 @@ mod product;
 mod tests;
 
 pub use bytes::{Side, add, quantize, transpose, widen, widen_image};
-pub use depthwise::{DepthwiseWeights, depthwise};
-pub use finish::{Dequantize, Finish, Requantize, Sums};
+pub use depthwise::{DepthwiseWeights, depthwise_to_bytes};
+pub use finish::{Dequantize, Requantize};
 pub use pool::{Window, channel_sums, max_pool};
-pub use product::{Weights, multiply};
+pub use product::{Patches, Weights, multiply_to_bytes, multiply_to_floats, multiply_to_sums};
 
 /// What makes an unsigned byte of a signed one, in order: `x ^ FLIP` counts from 0 where `x` counts from -128.
 pub const FLIP: u8 = 0x80;

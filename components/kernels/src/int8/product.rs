@@ -1,7 +1,7 @@
 //! Products of weights with patches of an image, by tiles of four rows and two pixels.
 
 use super::BLOCK;
-use super::finish::{Finish, Lanes};
+use super::finish::{Dequantize, Finish, Requantize, Sums};
 use super::lanes::{I16x8, I32x4};
 
 /// Rows of weights, four side by side, a byte each.
@@ -52,6 +52,11 @@ impl Weights {
         self.rows
     }
 
+    /// How many runs a patch has.
+    pub fn runs(&self) -> usize {
+        self.runs
+    }
+
     /// How many numbers an image needs behind the start of its last run.
     pub fn reach(&self) -> usize {
         self.blocks * BLOCK
@@ -79,16 +84,52 @@ const BAND: usize = 1 << 16;
 /// Where there are fewer pixels, weights are widened as they are read.
 const FEW: usize = 8;
 
-/// The products of every row of `weights` with the patch at each of `starts`: its runs are in `image` at the start
-/// plus each of `runs`. The numbers of a pixel are `step` apart from those of the next in `output`.
+/// Where the patches of an image are: the one of a pixel has its runs at the pixel's start plus each of `runs`.
+#[derive(Debug, Clone, Copy)]
+pub struct Patches<'a> {
+    /// The numbers, without their zero point.
+    pub image: &'a [i16],
+    /// Where the runs of a patch begin, or its taps.
+    pub runs: &'a [usize],
+    /// Where the patches begin.
+    pub starts: &'a [usize],
+}
+
+/// The products of every row of `weights` with every patch, rounded to bytes. The numbers of a pixel are `step` apart
+/// from those of the next in `output`.
 ///
 /// # Panics
-/// Where a patch is not in the image, `output` is too short or there are not as many `runs` as the weights have.
-pub fn multiply<F: Finish>(
+/// Where a patch is not in the image, `output` is too short or there are not as many runs as the weights have.
+// Not generic for its callers: it would be compiled in their crate, for size.
+pub fn multiply_to_bytes(
     weights: &Weights,
-    image: &[i16],
-    runs: &[usize],
-    starts: &[usize],
+    patches: Patches,
+    finish: &Requantize,
+    output: &mut [u8],
+    step: usize,
+) {
+    multiply(weights, patches, finish, output, step);
+}
+
+/// [`multiply_to_bytes`], to floats behind each other.
+///
+/// # Panics
+/// As that does.
+pub fn multiply_to_floats(weights: &Weights, patches: Patches, finish: &Dequantize, output: &mut [f32]) {
+    multiply(weights, patches, finish, output, weights.rows);
+}
+
+/// [`multiply_to_bytes`], to the sums themselves, behind each other.
+///
+/// # Panics
+/// As that does.
+pub fn multiply_to_sums(weights: &Weights, patches: Patches, output: &mut [i32]) {
+    multiply(weights, patches, &Sums, output, weights.rows);
+}
+
+fn multiply<F: Finish>(
+    weights: &Weights,
+    Patches { image, runs, starts }: Patches,
     finish: &F,
     output: &mut [F::Number],
     step: usize,
@@ -134,8 +175,7 @@ fn rows<W: Wide, F: Finish>(
             let second = blocks(image, starts[1] + run, weights.blocks);
             pair(packed, first, second, &mut sums);
         }
-        let [first, second] =
-            finish.finish(group, [Lanes(I32x4::sums(sums[0])), Lanes(I32x4::sums(sums[1]))]);
+        let [first, second] = finish.finish(group, [I32x4::sums(sums[0]), I32x4::sums(sums[1])]);
         write(output, at, first, here);
         write(output, at + step, second, here);
         at += 2 * step;
@@ -145,7 +185,7 @@ fn rows<W: Wide, F: Finish>(
         for (packed, run) in packed.chunks_exact(weights.blocks).zip(runs) {
             single(packed, blocks(image, start + run, weights.blocks), &mut sums);
         }
-        let sums = Lanes(I32x4::sums(sums));
+        let sums = I32x4::sums(sums);
         let [numbers, _] = finish.finish(group, [sums, sums]);
         write(output, at, numbers, here);
     }

@@ -1,5 +1,7 @@
 //! Against the arithmetic as it is written in the standard, one number after the other.
 
+use super::depthwise::depthwise;
+use super::finish::Sums;
 use super::*;
 
 /// Numbers that look random, the same each time.
@@ -33,7 +35,8 @@ fn check_product(rows: usize, runs: usize, length: usize, pixels: usize, side: S
     let starts = (0..pixels).map(|pixel| pixel * runs * length).collect::<Vec<_>>();
     let offsets = (0..runs).map(|run| run * length).collect::<Vec<_>>();
     let mut sums = vec![0; pixels * rows];
-    multiply(&packed, &image, &offsets, &starts, &Sums, &mut sums, rows);
+    let patches = Patches { image: &image, runs: &offsets, starts: &starts };
+    multiply_to_sums(&packed, patches, &mut sums);
     for (ix, sum) in sums.iter().enumerate() {
         let (pixel, row) = (ix / rows, ix % rows);
         let depth = runs * length;
@@ -78,7 +81,8 @@ fn the_largest_numbers_of_the_longest_sums_do_not_overflow() {
         widen(&[255; DEPTH], UNSIGNED, &mut image);
         for pixels in [1, 9] {
             let mut sums = vec![0; pixels];
-            multiply(&packed, &image, &[0], &vec![0; pixels], &Sums, &mut sums, 1);
+            let patches = Patches { image: &image, runs: &[0], starts: &vec![0; pixels] };
+            multiply_to_sums(&packed, patches, &mut sums);
             let expected = 255 * (i32::from(weight) - i32::from(zero)) * DEPTH as i32;
             assert_eq!(sums, vec![expected; pixels]);
         }
@@ -93,7 +97,8 @@ fn a_sum_is_rounded_half_to_even_and_kept_within_bounds() {
     let scale = [0.5, 1.5, 2.0, 1e30, -1e30];
     let finish = Requantize::new(&[0, 1, 0, 0, 0], &scale, 10, 2, 200);
     let mut bytes = [0; 15];
-    multiply(&packed, &image, &[0], &[0, 1, 2], &finish, &mut bytes, 5);
+    let patches = Patches { image: &image, runs: &[0], starts: &[0, 1, 2] };
+    multiply_to_bytes(&packed, patches, &finish, &mut bytes, 5);
     assert_eq!(bytes[..5], [10, 13, 12, 200, 2]);
     assert_eq!(bytes[5..10], [12, 16, 16, 200, 2]);
     assert_eq!(bytes[10..], [135, 200, 200, 200, 2]);
@@ -106,7 +111,8 @@ fn signed_bytes_come_out_signed() {
     image[0] = 100;
     let mut bytes = [0];
     let finish = Requantize::new(&[0], &[0.5], -10, -128, 127);
-    multiply(&packed, &image, &[0], &[0], &finish, &mut bytes, 1);
+    let patches = Patches { image: &image, runs: &[0], starts: &[0] };
+    multiply_to_bytes(&packed, patches, &finish, &mut bytes, 1);
     assert_eq!(bytes[0] as i8, -60);
 }
 
@@ -126,7 +132,8 @@ fn a_depthwise_filter_keeps_channels_apart() {
             widen_image(&bytes, [width, channels], side, &mut image, row);
             let at = |count: usize| (0..count).map(|ix| ix * packed.width()).collect::<Vec<_>>();
             let mut sums = vec![0; pixels * channels];
-            depthwise(&packed, &image, &at(taps), &at(pixels), &Sums, &mut sums);
+            let patches = Patches { image: &image, runs: &at(taps), starts: &at(pixels) };
+            depthwise(&packed, patches, &Sums, &mut sums);
             for (ix, sum) in sums.iter().enumerate() {
                 let (pixel, channel) = (ix / channels, ix % channels);
                 let products = (0..taps).map(|tap| {
@@ -135,6 +142,11 @@ fn a_depthwise_filter_keeps_channels_apart() {
                 });
                 assert_eq!(*sum, products.sum::<i32>(), "channel {channel} of {channels}, {taps} taps");
             }
+            let finish = Requantize::new(&vec![0; channels], &vec![0.001; channels], 100, 0, 255);
+            let mut bytes = vec![0; sums.len()];
+            depthwise_to_bytes(&packed, patches, &finish, &mut bytes);
+            let byte = |sum: &i32| (*sum as f32 * 0.001).round_ties_even() as i32 + 100;
+            assert!(sums.iter().zip(&bytes).all(|(sum, of)| byte(sum).clamp(0, 255) == i32::from(*of)));
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Rewrites what tract has no form for, before parsing.
 //!
 //! Steps: `functions` puts the bodies of the model's functions in place of their calls, `tensors` makes every
-//! initialiser a dense one of a type that tract has, `maps` takes maps apart.
+//! initialiser a dense one of a type that tract has, `maps` takes maps apart, `quantized` has quantised parts compute on
+//! bytes.
 
 mod functions;
 mod maps;
+mod quantized;
 mod tensors;
 
 use std::collections::HashSet;
@@ -14,6 +16,7 @@ use tract_onnx::tract_hir::internal::*;
 
 pub(crate) use self::maps::OPERATORS as TAKEN_APART;
 pub use self::maps::entry_names;
+pub(crate) use self::quantized::OPERATORS as EXPANDED;
 use crate::support;
 
 /// No tensor has more axes.
@@ -43,7 +46,9 @@ pub fn prepare(model: &mut ModelProto, files: &[ExternalFile]) -> TractResult<()
         graph.node.iter().try_for_each(check_axes)
     })?;
     tensors::densify(graph, files)?;
-    maps::take_apart(graph)
+    maps::take_apart(graph)?;
+    quantized::fuse(graph);
+    Ok(())
 }
 
 fn check_outputs(graph: &GraphProto) -> TractResult<()> {

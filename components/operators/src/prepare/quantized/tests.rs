@@ -1,0 +1,293 @@
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::{ModelProto, TensorProto, ValueInfoProto};
+use tract_onnx::tract_hir::internal::*;
+
+use super::node::{floats, int, ints};
+use super::*;
+use crate::testing::{model_of, run_model};
+
+/// A graph under way: nodes, constants, and one value after the other.
+#[derive(Default)]
+struct Net {
+    nodes: Vec<NodeProto>,
+    constants: Vec<TensorProto>,
+}
+
+impl Net {
+    fn constant(&mut self, data_type: DataType, dims: &[i64], raw_data: Vec<u8>) -> String {
+        let name = format!("constant-{}", self.constants.len());
+        let data_type = data_type as i32;
+        self.constants.push(TensorProto {
+            name: name.clone(),
+            dims: dims.into(),
+            data_type,
+            raw_data,
+            ..Default::default()
+        });
+        name
+    }
+
+    fn scale(&mut self, scales: &[f32]) -> String {
+        let dims = [scales.len() as i64];
+        let dims = if scales.len() == 1 { &[] } else { &dims[..] };
+        self.constant(DataType::Float, dims, scales.iter().flat_map(|scale| scale.to_le_bytes()).collect())
+    }
+
+    fn node(
+        &mut self,
+        op_type: &str,
+        inputs: &[&str],
+        attribute: Vec<tract_onnx::pb::AttributeProto>,
+    ) -> String {
+        let output = format!("value-{}", self.nodes.len());
+        let input = inputs.iter().map(ToString::to_string).collect();
+        self.nodes.push(NodeProto {
+            name: output.clone(),
+            input,
+            output: vec![output.clone()],
+            ..super::node::new(op_type, attribute)
+        });
+        output
+    }
+
+    fn quantize(&mut self, x: &str, scale: f32, zero: u8) -> String {
+        let (scale, zero) = (self.scale(&[scale]), self.constant(DataType::Uint8, &[], vec![zero]));
+        self.node("QuantizeLinear", &[x, &scale, &zero], vec![])
+    }
+
+    fn dequantize(&mut self, x: &str, scale: f32, zero: u8) -> String {
+        let (scale, zero) = (self.scale(&[scale]), self.constant(DataType::Uint8, &[], vec![zero]));
+        self.node("DequantizeLinear", &[x, &scale, &zero], vec![])
+    }
+
+    /// Quantizes and dequantizes, as exporters write it.
+    fn through(&mut self, x: &str, scale: f32, zero: u8) -> String {
+        let x = self.quantize(x, scale, zero);
+        self.dequantize(&x, scale, zero)
+    }
+
+    /// Weights with a scale for each of the first axis.
+    fn weights(&mut self, dims: &[i64]) -> String {
+        let count = dims.iter().product::<i64>() as u64;
+        let bytes = (0..count).map(|ix| (ix.wrapping_mul(2_654_435_761) >> 7) as u8).collect();
+        let weights = self.constant(DataType::Int8, dims, bytes);
+        let scales = (0..dims[0]).map(|ix| 0.01 + ix as f32 * 0.001).collect::<Vec<_>>();
+        let scale = self.scale(&scales);
+        self.node("DequantizeLinear", &[&weights, &scale], vec![int("axis", 0)])
+    }
+
+    fn model(self, x: &Tensor, symbolic: bool, outputs: &[&str]) -> ModelProto {
+        let mut model = model_of(self.nodes, &[("x", x)], symbolic, outputs);
+        if let Some(graph) = &mut model.graph {
+            graph.initializer = self.constants;
+        }
+        model
+    }
+}
+
+/// What `fuse` leaves of the operators.
+fn fused(model: &ModelProto) -> Vec<String> {
+    let mut graph = model.graph.clone().unwrap();
+    fuse(&mut graph);
+    let mut names = graph.node.into_iter().map(|node| node.op_type).collect::<Vec<_>>();
+    names.sort();
+    names
+}
+
+/// The outputs without any rewriting.
+fn as_written(model: &ModelProto, x: &Tensor) -> Vec<Tensor> {
+    let mut onnx = tract_onnx::onnx();
+    crate::register(&mut onnx);
+    let plan = onnx.model_for_proto_model(model).unwrap().into_optimized().unwrap().into_runnable().unwrap();
+    plan.run(tvec!(x.clone().into_tvalue())).unwrap().into_iter().map(TValue::into_tensor).collect()
+}
+
+fn image() -> Tensor {
+    let x = (0..2 * 3 * 9 * 7).map(|ix: i32| (ix * 37 % 101) as f32 * 0.02 - 1.0).collect::<Vec<_>>();
+    tensor1(&x).into_shape(&[2, 3, 9, 7]).unwrap()
+}
+
+/// A residual net with every operator that keeps to bytes.
+fn net() -> (Net, String) {
+    let mut net = Net::default();
+    let x = net.through("x", 0.01, 100);
+    let (w, bias) =
+        (net.weights(&[10, 3, 3, 3]), net.scale(&[0.3, -0.2, 0.1, 0.0, 0.5, 0.4, -0.4, 0.7, 0.2, 0.9]));
+    let strided = vec![ints("pads", [1, 1, 0, 1]), ints("strides", [2, 1])];
+    let y = net.node("Conv", &[&x, &w, &bias], strided);
+    let y = net.node("Relu", &[&y], vec![]);
+    let a = net.through(&y, 0.05, 0);
+    let w = net.weights(&[10, 1, 3, 3]);
+    let y = net.node("Conv", &[&a, &w], vec![int("group", 10), ints("pads", [1, 1, 1, 1])]);
+    let six = [net.scale(&[0.0]), net.scale(&[6.0])];
+    let y = net.node("Clip", &[&y, &six[0], &six[1]], vec![]);
+    let b = net.through(&y, 0.03, 7);
+    let sum = net.node("Add", &[&a, &b], vec![]);
+    let y = net.through(&sum, 0.06, 3);
+    let y = net.node("MaxPool", &[&y], vec![ints("kernel_shape", [2, 2]), ints("strides", [2, 2])]);
+    let y = net.through(&y, 0.06, 3);
+    let w = net.weights(&[8, 5, 1, 2]);
+    let y = net.node("Conv", &[&y, &w], vec![int("group", 2)]);
+    let y = net.through(&y, 0.1, 128);
+    let y = net.node("Sigmoid", &[&y], vec![]);
+    let y = net.through(&y, 1.0 / 256.0, 0);
+    let y = net.node("GlobalAveragePool", &[&y], vec![]);
+    let y = net.through(&y, 1.0 / 256.0, 0);
+    let y = net.node("Flatten", &[&y], vec![]);
+    let y = net.through(&y, 1.0 / 200.0, 2);
+    let w = net.weights(&[5, 8]);
+    let y = net.node("Gemm", &[&y, &w], vec![int("transB", 1)]);
+    let y = net.through(&y, 0.02, 120);
+    (net, y)
+}
+
+#[test]
+fn a_net_of_bytes_is_within_a_step_of_its_floats_in_any_batch() {
+    let x = image();
+    for symbolic in [false, true] {
+        let (net, y) = net();
+        let model = net.model(&x, symbolic, &[&y]);
+        let (expected, got) = (as_written(&model, &x), run_model(model.clone(), &x).unwrap());
+        assert_eq!(got[0].shape(), [2, 5]);
+        let of = |tensor: &Tensor| tensor.try_as_plain_ram().unwrap().as_slice::<f32>().unwrap().to_vec();
+        for (got, expected) in of(&got[0]).iter().zip(of(&expected[0])) {
+            assert!((got - expected).abs() < 0.0201, "{got} and {expected}");
+        }
+    }
+}
+
+#[test]
+fn nothing_of_a_quantised_net_stays_in_floats() {
+    let (net, y) = net();
+    let names = fused(&net.model(&image(), false, &[&y]));
+    let floats = names.iter().filter(|name| !name.starts_with("edgewit.")).collect::<Vec<_>>();
+    assert_eq!(floats, ["DequantizeLinear", "Flatten", "QuantizeLinear"]);
+    let count = |of: &str| names.iter().filter(|name| *name == of).count();
+    // An image changes its order of axes where it comes in and where its mean goes out.
+    assert_eq!([count("edgewit.ChannelsLast"), count("edgewit.ChannelsFirst")], [1, 1]);
+    assert_eq!([count("edgewit.Convolution"), count("edgewit.Table")], [3, 2]);
+}
+
+/// A convolution between bytes, whose output `change` may use in another way.
+fn convolution(change: impl FnOnce(&mut Net, &str, &str) -> Vec<String>) -> Vec<String> {
+    let mut net = Net::default();
+    let x = net.through("x", 0.01, 100);
+    let w = net.weights(&[4, 3, 1, 1]);
+    let y = net.node("Conv", &[&x, &w], vec![]);
+    let z = net.through(&y, 0.05, 3);
+    let mut outputs = change(&mut net, &x, &y);
+    outputs.push(z);
+    let outputs = outputs.iter().map(String::as_str).collect::<Vec<_>>();
+    let model = net.model(&image(), false, &outputs);
+    let (expected, got) = (as_written(&model, &image()), run_model(model.clone(), &image()).unwrap());
+    for (got, expected) in got.iter().zip(&expected) {
+        got.close_enough(expected, Approximation::Custom(0.0501, 0.0, 0.0)).unwrap();
+    }
+    fused(&model)
+}
+
+#[test]
+fn a_value_that_something_else_reads_stays() {
+    let is_float = |names: Vec<String>| names.iter().any(|name| name == "Conv");
+    assert!(!is_float(convolution(|_, _, _| vec![])));
+    // An output of the graph.
+    assert!(is_float(convolution(|_, _, y| vec![y.into()])));
+    // A second reader, and a second quantisation.
+    assert!(is_float(convolution(|net, _, y| vec![net.node("Neg", &[y], vec![])])));
+    assert!(is_float(convolution(|net, _, y| vec![net.through(y, 0.1, 3)])));
+    // What is read before the convolution does not matter.
+    assert!(!is_float(convolution(|net, x, _| vec![net.node("Neg", &[x], vec![])])));
+}
+
+#[test]
+fn a_pool_between_different_scales_stays() {
+    let pooled = |scale: f32| {
+        let mut net = Net::default();
+        let x = net.through("x", 0.01, 100);
+        let y = net.node("MaxPool", &[&x], vec![ints("kernel_shape", [2, 2])]);
+        let y = net.through(&y, scale, 100);
+        fused(&net.model(&image(), false, &[&y])).iter().any(|name| name == "MaxPool")
+    };
+    assert!(pooled(0.02));
+    assert!(!pooled(0.01));
+}
+
+#[test]
+fn images_are_joined_along_their_channels() {
+    let mut net = Net::default();
+    let x = net.through("x", 0.01, 100);
+    let w = net.weights(&[4, 3, 1, 1]);
+    let halves = [0.05, 0.04].map(|scale| {
+        let y = net.node("Conv", &[&x, &w], vec![]);
+        net.through(&y, scale, 90)
+    });
+    let y = net.node("Concat", &[&halves[0], &halves[1]], vec![int("axis", 1)]);
+    let y = net.through(&y, 0.05, 90);
+    let model = net.model(&image(), false, &[&y]);
+    let (expected, got) = (as_written(&model, &image()), run_model(model.clone(), &image()).unwrap());
+    assert_eq!(got[0].shape(), [2, 8, 9, 7]);
+    got[0].close_enough(&expected[0], Approximation::Custom(0.0501, 0.0, 0.0)).unwrap();
+    assert!(!fused(&model).iter().any(|name| name == "Conv"));
+}
+
+#[test]
+fn a_product_may_end_in_floats() {
+    let mut net = Net::default();
+    let x = net.through("x", 0.01, 100);
+    let (w, bias) = (net.weights(&[5, 7]), net.scale(&[0.1, 0.2, 0.3, 0.4, 0.5]));
+    let flat = net.node("Flatten", &[&x], vec![int("axis", 3)]);
+    let flat = net.through(&flat, 0.01, 100);
+    let y = net.node("Gemm", &[&flat, &w, &bias], vec![int("transB", 1)]);
+    let model = net.model(&image(), false, &[&y]);
+    let (expected, got) = (as_written(&model, &image()), run_model(model.clone(), &image()).unwrap());
+    got[0].close_enough(&expected[0], Approximation::Custom(1e-5, 0.0, 0.0)).unwrap();
+    assert!(fused(&model).contains(&"edgewit.Product".to_owned()));
+}
+
+#[test]
+fn a_dynamically_quantised_product_is_exact() {
+    let x = tensor2(&[[0u8, 255, 7], [9, 8, 200]]);
+    let mut net = Net::default();
+    let b = net.constant(DataType::Uint8, &[3, 2], vec![255, 0, 3, 77, 9, 128]);
+    let zero =
+        [net.constant(DataType::Uint8, &[], vec![5]), net.constant(DataType::Uint8, &[2], vec![1, 200])];
+    let y = net.node("MatMulInteger", &["x", &b, &zero[0], &zero[1]], vec![]);
+    let model = net.model(&x, true, &[&y]);
+    assert_eq!(fused(&model), ["edgewit.Product"]);
+    let expected = tensor2(&[[-754i32, -29894], [2582, -15209]]);
+    assert_eq!(run_model(model, &x).unwrap(), [expected]);
+}
+
+#[test]
+fn operators_of_onnx_runtime_are_written_as_those_of_onnx() {
+    let x = tensor2(&[[-1f32, 0.5, 2.0]]);
+    let mut net = Net::default();
+    let q = net.quantize("x", 0.5, 10);
+    let own = [net.scale(&[0.5]), net.constant(DataType::Uint8, &[], vec![10])];
+    let (w, w_scale) =
+        (net.constant(DataType::Int8, &[2, 3], vec![1, 2, 3, 255, 0, 4]), net.scale(&[1.0, 0.5]));
+    let w_zero = net.constant(DataType::Int8, &[2], vec![0, 0]);
+    let bias =
+        net.constant(DataType::Int32, &[2], [3i32, -4].iter().flat_map(|bias| bias.to_le_bytes()).collect());
+    let to = [net.scale(&[0.25]), net.constant(DataType::Uint8, &[], vec![20])];
+    let inputs = [&q, &own[0], &own[1], &w, &w_scale, &w_zero, &bias, &to[0], &to[1]].map(String::as_str);
+    let y = net.node("QGemm", &inputs, vec![int("transB", 1)]);
+    net.nodes.last_mut().unwrap().domain = "com.microsoft".into();
+    let y = net.node("QLinearAdd", &[&y, &to[0], &to[1], &y, &to[0], &to[1], &to[0], &to[1]], vec![]);
+    net.nodes.last_mut().unwrap().domain = "com.microsoft".into();
+    let model = net.model(&x, false, &[&y]);
+    assert_eq!(fused(&model), ["QuantizeLinear", "edgewit.Product", "edgewit.Sum"]);
+    // (-1 + 1 + 6) + 3 * 0.5 = 7.5 and (0.5 + 4) - 4 * 0.25 = 3.5, twice, in steps of 0.25 from 20.
+    assert_eq!(run_model(model, &x).unwrap(), [tensor2(&[[80u8, 48]])]);
+}
+
+#[test]
+fn an_operator_of_no_file_is_refused_in_one() {
+    let net =
+        Net { nodes: vec![super::node::new("edgewit.Sum", vec![floats("scales", [1.0])])], ..Net::default() };
+    let mut onnx = tract_onnx::onnx();
+    crate::register(&mut onnx);
+    let mut model = net.model(&tensor1(&[1f32]), false, &[]);
+    model.graph.as_mut().unwrap().output = Vec::<ValueInfoProto>::new();
+    assert_eq!(crate::unsupported(&onnx, &model).len(), 1);
+}
