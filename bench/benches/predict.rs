@@ -7,23 +7,25 @@
 )]
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use edgewit_bench::{Model, limits};
+use edgewit_bench::{golden, limits, program, tensors};
+use xtask::components::root;
 
 fn predict(criterion: &mut Criterion) {
-    let cache = tempfile::tempdir().unwrap();
+    let (models, cache) = (root().join("models"), root().join("target/bench/cache"));
     let limits = limits();
     for (name, batch) in [("churn", 1), ("churn", 100), ("digits", 1), ("digits", 100)] {
-        let model = Model::load(name, cache.path());
-        let tensors = model.tensors(batch);
+        let program = program(&models.join(name), &cache, 8).unwrap();
+        let rows = golden(&models, name).unwrap().into_iter().take(batch).map(|(row, _)| row);
+        let tensors = tensors(&program, rows.collect()).unwrap();
         let mut group = criterion.benchmark_group(format!("{name}, batch of {batch}"));
         group.bench_function("fresh sandbox", |bencher| {
             bencher.iter_batched(
                 || tensors.clone(),
-                |tensors| model.program.instantiate(&limits).unwrap().predict(tensors, None).unwrap(),
+                |tensors| program.instantiate(&limits).unwrap().predict(tensors, None).unwrap(),
                 BatchSize::SmallInput,
             );
         });
-        let mut instance = model.program.instantiate(&limits).unwrap();
+        let mut instance = program.instantiate(&limits).unwrap();
         group.bench_function("reused sandbox", |bencher| {
             bencher.iter_batched(
                 || tensors.clone(),
@@ -32,7 +34,7 @@ fn predict(criterion: &mut Criterion) {
             );
         });
         group.bench_function("start a sandbox", |bencher| {
-            bencher.iter(|| model.program.instantiate(&limits).unwrap());
+            bencher.iter(|| program.instantiate(&limits).unwrap());
         });
         group.finish();
     }

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use edgewit_tests::{python, root, verify};
+use edgewit_tests::{full, root, verify};
+use xtask::python;
 
 fn main() -> Result<ExitCode> {
     // `cargo test <filter>` and `-- --list` are for the tests with a harness.
@@ -60,7 +61,7 @@ fn main() -> Result<ExitCode> {
 /// The folder of the cases, made once for each version of the package and of the script.
 fn materialised(here: &Path) -> Result<Option<PathBuf>> {
     let (requirements, script) = (here.join("requirements.txt"), here.join("materialise.py"));
-    let Some(python) = python::environment(&requirements)? else { return Ok(None) };
+    let Some(python) = python::environment(&requirements, full())? else { return Ok(None) };
     let made_from = [fs::read(&requirements)?, fs::read(&script)?].concat();
     let folder = root().join("target/conformance").join(&edgewit::digest::sha256(&made_from)[..16]);
     if !folder.is_dir() {

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use edgewit_tests::{python, root, verify};
+use edgewit_tests::{full, root, verify};
+use xtask::python;
 
 fn main() -> Result<ExitCode> {
     // `cargo test <filter>` and `-- --list` are for the tests with a harness.
@@ -35,7 +36,7 @@ fn main() -> Result<ExitCode> {
 /// The folder of the cases, made once for each version of the scripts and of what they need.
 fn exported() -> Result<Option<PathBuf>> {
     let here = root().join("tests/exporters");
-    let Some(python) = python::environment(&here.join("requirements.txt"))? else { return Ok(None) };
+    let Some(python) = python::environment(&here.join("requirements.txt"), full())? else { return Ok(None) };
     let mut files = fs::read_dir(&here)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
     files.retain(|path| path.extension().is_some_and(|extension| extension == "py" || extension == "txt"));
     files.sort();

@@ -6,7 +6,6 @@ pub mod edge;
 pub mod http;
 pub mod mutate;
 pub mod onnx;
-pub mod python;
 pub mod server;
 pub mod verify;
 

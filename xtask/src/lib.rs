@@ -1,5 +1,6 @@
-//! What cargo alone cannot do: add the wasm targets, and build the components from within the
-//! build of the crates that need them.
+//! What cargo alone cannot do: add the wasm targets, build the components from within the build of
+//! the crates that need them, and make the Python environments of tests and benchmarks.
 
 pub mod components;
+pub mod python;
 pub mod setup;

@@ -37,8 +37,15 @@ enum Task {
     },
     /// Check formatting, lints, and the licences and sources of the dependencies.
     Lint,
-    /// Measure; see bench/.
-    Bench,
+    /// Measure Edgewit beside its peers; see bench/README.md.
+    Bench {
+        /// Criterion's micro-benchmarks of Edgewit alone instead.
+        #[arg(long)]
+        micro: bool,
+        /// Further arguments for the benchmark; `-- --help` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -48,7 +55,7 @@ fn main() -> ExitCode {
         Task::Serve { arguments } => serve(&arguments),
         Task::Test { full } => test(full),
         Task::Lint => lint(),
-        Task::Bench => bench(),
+        Task::Bench { micro, arguments } => bench(micro, &arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -102,11 +109,17 @@ fn lint() -> Result<()> {
         .context("cargo-deny is needed; install it with: cargo install --locked cargo-deny")
 }
 
-fn bench() -> Result<()> {
+fn bench(micro: bool, arguments: &[OsString]) -> Result<()> {
     setup::setup()?;
     component(&PREDICTOR)?;
-    step("benchmarks");
-    run(&mut cargo(["bench", "--locked", "--package", "edgewit-bench"]))
+    if micro {
+        step("benchmarks");
+        return run(cargo(["bench", "--locked", "--package", "edgewit-bench"]).arg("--").args(arguments));
+    }
+    step("edgewit and its benchmark (the first build takes some minutes)");
+    // Of the whole workspace, so that what the tests were built with serves here, too.
+    run(&mut cargo(["build", "--release", "--locked", "--bins"]))?;
+    run(Command::new(release("edgewit-bench")).args(arguments))
 }
 
 /// Builds the `edgewit` command, with the progress on the terminal, and returns its path.
@@ -115,7 +128,11 @@ fn edgewit() -> Result<PathBuf> {
     component(&PREDICTOR)?;
     step("edgewit (the first build takes some minutes)");
     run(&mut cargo(["build", "--release", "--locked", "--package", "edgewit"]))?;
-    Ok(root().join("target/release").join(format!("edgewit{}", std::env::consts::EXE_SUFFIX)))
+    Ok(release("edgewit"))
+}
+
+fn release(program: &str) -> PathBuf {
+    root().join("target/release").join(format!("{program}{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// The build script of whoever needs a component builds it, too, but without showing progress.

@@ -1,0 +1,22 @@
+-- Posts the rows of a file, a line of JSON each, one after the other, and prints a line of JSON.
+
+local requests, current = {}, 0
+
+function init(arguments)
+  for row in io.lines(arguments[1]) do
+    requests[#requests + 1] = wrk.format("POST", "/predict", { ["content-type"] = "application/json" }, row)
+  end
+end
+
+function request()
+  current = current % #requests + 1
+  return requests[current]
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  local failed = errors.status + errors.connect + errors.read + errors.write + errors.timeout
+  local line = '{"requests": %d, "failed": %d, "microseconds": %d, "median": %d, "p99": %d}\n'
+  local median, p99 = latency:percentile(50), latency:percentile(99)
+  io.write(line:format(summary.requests, failed, summary.duration, median, p99))
+end

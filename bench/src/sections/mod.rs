@@ -1,0 +1,10 @@
+//! The parts of the report, each of which can be run alone.
+
+pub(crate) mod http;
+pub(crate) mod many_models;
+pub(crate) mod memory;
+pub(crate) mod packing;
+pub(crate) mod predictions;
+pub(crate) mod servers;
+pub(crate) mod size;
+pub(crate) mod start;
