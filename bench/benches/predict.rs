@@ -15,7 +15,7 @@ fn predict(criterion: &mut Criterion) {
     let limits = limits();
     for (name, batch) in [("churn", 1), ("churn", 100), ("digits", 1), ("digits", 100)] {
         let program = program(&models.join(name), &cache, 8).unwrap();
-        let rows = golden(&models, name).unwrap().into_iter().take(batch).map(|(row, _)| row);
+        let rows = golden(&models, name).unwrap().into_iter().take(batch).map(|case| case.row);
         let tensors = tensors(&program, rows.collect()).unwrap();
         let mut group = criterion.benchmark_group(format!("{name}, batch of {batch}"));
         group.bench_function("fresh sandbox", |bencher| {

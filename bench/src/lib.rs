@@ -41,18 +41,26 @@ pub fn program(path: &Path, cache: &Path, pool: u32) -> Result<Program> {
     Ok(Program::new(&engine, &CompileCache::open(&cache.join("compiled"))?, &component)?)
 }
 
-/// The rows of the golden cases of `models/<name>/1`, each with the probabilities that are right.
+/// A row with the answer that is right.
+pub struct Golden {
+    /// The row by feature name.
+    pub row: Map<String, Value>,
+    /// The probability of each class.
+    pub probability: Vec<f64>,
+}
+
+/// The golden cases of `models/<name>/1`.
 ///
 /// # Errors
 /// When there are none.
-pub fn golden(models: &Path, name: &str) -> Result<Vec<(Map<String, Value>, Vec<f64>)>> {
+pub fn golden(models: &Path, name: &str) -> Result<Vec<Golden>> {
     let path = models.join(name).join("1/golden/cases.json");
     let text = std::fs::read(&path).with_context(|| path.display().to_string())?;
     let file: Value = serde_json::from_slice(&text)?;
     let cases = file["cases"].as_array().context("golden cases are a list")?.iter().map(|case| {
         let row = case["row"].as_object().context("a golden case has a row")?;
         let probability = serde_json::from_value(case["expect"]["probability"].clone())?;
-        Ok((row.clone(), probability))
+        Ok(Golden { row: row.clone(), probability })
     });
     cases.collect()
 }

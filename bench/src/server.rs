@@ -90,9 +90,9 @@ impl Server {
     pub(crate) fn post_many(&self, rows: &[String], count: usize, clients: usize) -> Result<()> {
         std::thread::scope(|scope| {
             let client = |first| {
-                let share = (first..count).step_by(clients);
+                let mut share = (first..count).step_by(clients);
                 move || {
-                    share.map(|number| self.post("/predict", &rows[number % rows.len()]).map(drop)).collect()
+                    share.try_for_each(|number| self.post("/predict", &rows[number % rows.len()]).map(drop))
                 }
             };
             let threads = (0..clients).map(|first| scope.spawn(client(first))).collect::<Vec<_>>();

@@ -78,7 +78,7 @@ pub(crate) fn run(setup: &Setup, report: &mut Report) -> Result<()> {
     for ((server, name), loads) in servers.iter().zip(names).zip(&loads) {
         let cells = match server {
             Ok(_) => {
-                let of = |figure: fn(&Load) -> f64| median(loads.iter().map(figure).collect());
+                let of = |figure: fn(&Load) -> f64| median(&loads.iter().map(figure).collect::<Vec<_>>());
                 let rate = of(|load| load.requests / load.microseconds * 1e6);
                 let latency = [of(|load| load.median / 1e6), of(|load| load.p99 / 1e6)];
                 let [middle, high] = latency.map(|seconds| Cell::Figure(seconds, Unit::Seconds));
@@ -99,7 +99,7 @@ pub(crate) fn run(setup: &Setup, report: &mut Report) -> Result<()> {
 
 fn load(wrk: &Path, server: &Server, bodies: &Path, time: Duration) -> Result<Load> {
     let mut command = Command::new(wrk);
-    command.args(["--threads", "1", "--connections", &CONNECTIONS.to_string()]);
+    command.args(["--threads", "1", "--timeout", "30s", "--connections", &CONNECTIONS.to_string()]);
     command.args(["--duration", &format!("{}s", time.as_secs()), "--script"]).arg(peer("wrk.lua"));
     let output = command.arg(&server.base).arg("--").arg(bodies).output()?;
     let text = String::from_utf8_lossy(&output.stdout);

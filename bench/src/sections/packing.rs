@@ -26,7 +26,7 @@ pub(crate) fn run(setup: &Setup, report: &mut Report) -> Result<()> {
         seconds.push(pack(setup, "churn", &warm)?);
         std::fs::remove_dir_all(&warm)?;
     }
-    let warm = Cell::Figure(median(seconds), Unit::Seconds);
+    let warm = Cell::Figure(median(&seconds), Unit::Seconds);
     let what = "`edgewit pack` of churn, from the second model on";
     let cold = Cell::Figure(cold, Unit::Seconds);
     report.comparisons.push(Comparison::new(what, warm, "the same as the first model", cold));

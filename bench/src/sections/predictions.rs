@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use edgewit_bench::{golden, program, tensors};
 use edgewit_core::{Data, Datatype, Tensor, TensorMetadata};
 use xtask::components::root;
@@ -60,55 +60,78 @@ pub(crate) fn run(setup: &Setup, models: &[String], report: &mut Report) -> Resu
             report.environment.push((name.into(), peer.version()?));
         }
     }
-    let columns = ["model", "rows"].into_iter().chain(SIDES).chain(["reused / web", "largest difference"]);
-    report.tables.push(Table {
+    let columns = ["model", "rows"].into_iter().chain(SIDES).chain(["reused / web"]);
+    let columns = columns.map(Into::into).collect::<Vec<String>>();
+    let mut medians = Table {
         title: "One prediction".into(),
         note: "Medians of the rounds in which the runtimes took turns, one thread each; `fresh` starts a sandbox for \
                each prediction, `tract` is native, without and with the operators of `edgewit-operators`. A batch of \
                one is a different row each time. The largest difference is that of any runtime's outputs from \
                onnxruntime's, over the largest number of the output; labels are equal."
             .into(),
-        columns: columns.map(Into::into).collect(),
+        columns: [&columns[..], &["largest difference".into()]].concat(),
         rows: vec![],
-    });
-    let place = report.tables.len() - 1;
+    };
+    let mut fastest = Table {
+        title: "One prediction, the fastest round".into(),
+        note: "Of the same turns the shortest: nearer to the truth where something else ran on the machine."
+            .into(),
+        columns,
+        rows: vec![],
+    };
     let wanted = |case: &&Case| models.is_empty() || models.iter().any(|name| name == case.model);
     for case in CASES.iter().filter(wanted) {
         step(format!("{}, {} rows", case.title, case.rows));
         let name =
             if case.rows == 1 { case.title.into() } else { format!("{}, {} rows", case.title, case.rows) };
-        let mut row = vec![Cell::text(case.title), Cell::text(case.rows.to_string())];
+        let head = [Cell::text(case.title), Cell::text(case.rows.to_string())];
         let model = match case.model {
             "digits" => Ok(root().join("models/digits/1/model.onnx")),
             model => setup.model(model),
         };
-        match model {
-            Ok(model) => {
-                let measured = measure(setup, case, model, &mut native, &mut web)
-                    .with_context(|| format!("{}, {} rows", case.title, case.rows))?;
-                let [fresh, reused, .., web] = &measured.seconds;
-                report.comparisons.push(Comparison::new(&name, reused.clone(), WEB, web.clone()));
-                if (case.model, case.rows) == ("churn", 1) {
-                    let what = "fresh sandbox, churn";
-                    report.comparisons.push(Comparison::new(
-                        what,
-                        fresh.clone(),
-                        "reused sandbox",
-                        reused.clone(),
-                    ));
-                }
-                row.extend(measured.seconds.clone());
-                row.extend([reused.over(web), Cell::text(format!("{:.0e}", measured.difference))]);
+        let measured = match model {
+            Ok(model) => measure(setup, case, model, &mut native, &mut web),
+            Err(reason) => {
+                report.comparisons.push(Comparison::alone(name, Cell::absent(reason)));
+                continue;
             }
-            Err(reason) => row.extend((0..SIDES.len() + 2).map(|_| Cell::absent(&reason))),
+        };
+        // One model that fails leaves the others be; the run has failed all the same.
+        let measured = match measured {
+            Ok(measured) => measured,
+            Err(error) => {
+                step(format!("failed: {error:#}"));
+                report.faults.push(format!("{name}: {error:#}"));
+                continue;
+            }
+        };
+        let [fresh, reused, .., web] = &measured.medians;
+        report.comparisons.push(Comparison::new(&name, reused.clone(), WEB, web.clone()));
+        if (case.model, case.rows) == ("churn", 1) {
+            let what = "fresh sandbox, churn";
+            report.comparisons.push(Comparison::new(what, fresh.clone(), "reused sandbox", reused.clone()));
         }
-        report.tables[place].rows.push(row);
+        let difference = Cell::text(format!("{:.0e}", measured.difference));
+        medians.rows.push(line(&head, measured.medians).chain([difference]).collect());
+        fastest.rows.push(line(&head, measured.fastest).collect());
     }
+    report.tables.extend([medians, fastest]);
     Ok(())
 }
 
+/// The cells of a row: what was measured, the figures, their ratio.
+fn line(head: &[Cell; 2], seconds: Seconds) -> impl Iterator<Item = Cell> {
+    let [_, reused, .., web] = &seconds;
+    let ratio = reused.over(web);
+    head.clone().into_iter().chain(seconds).chain([ratio])
+}
+
+/// Seconds of one prediction in each side.
+type Seconds = [Cell; SIDES.len()];
+
 struct Measured {
-    seconds: [Cell; SIDES.len()],
+    medians: Seconds,
+    fastest: Seconds,
     difference: f64,
 }
 
@@ -168,7 +191,8 @@ fn measure(
             Err(error) => return Err(error.context(format!("the outputs of {name}"))),
         }
     }
-    Ok(Measured { seconds: time(setup, sides)?, difference: largest })
+    let (medians, fastest) = time(setup, sides)?;
+    Ok(Measured { medians, fastest, difference: largest })
 }
 
 /// onnxruntime's outputs; those of the first side where it is missing.
@@ -180,8 +204,8 @@ fn outputs(sides: &mut [Maybe<&mut dyn Side>; SIDES.len()]) -> Result<Vec<Vec<Va
     }
 }
 
-/// Lets the sides take turns, after a warm-up, and returns the median of each one's means.
-fn time(setup: &Setup, mut sides: [Maybe<&mut dyn Side>; SIDES.len()]) -> Result<[Cell; SIDES.len()]> {
+/// Lets the sides take turns, after a warm-up, and returns the medians of their turns and the fastest.
+fn time(setup: &Setup, mut sides: [Maybe<&mut dyn Side>; SIDES.len()]) -> Result<(Seconds, Seconds)> {
     let effort = &setup.effort;
     let mut runs = [0; SIDES.len()];
     for (side, runs) in sides.iter_mut().zip(&mut runs) {
@@ -205,11 +229,13 @@ fn time(setup: &Setup, mut sides: [Maybe<&mut dyn Side>; SIDES.len()]) -> Result
             }
         }
     }
-    let mut cells = sides.iter().zip(means).map(|(side, means)| match side {
-        Ok(_) => Cell::Figure(median(means), Unit::Seconds),
-        Err(reason) => Cell::absent(reason),
-    });
-    Ok(std::array::from_fn(|_| cells.next().unwrap_or(Cell::absent(""))))
+    let cells = |figure: fn(&[f64]) -> f64| {
+        std::array::from_fn(|side| match &sides[side] {
+            Ok(_) => Cell::Figure(figure(&means[side]), Unit::Seconds),
+            Err(reason) => Cell::absent(reason),
+        })
+    };
+    Ok((cells(median), cells(|means| means.iter().copied().fold(f64::INFINITY, f64::min))))
 }
 
 /// The first line of an error and of its cause.
@@ -220,7 +246,7 @@ fn brief(error: &anyhow::Error) -> String {
 
 /// Rows of golden cases without a missing value, which not every runtime's string inputs have.
 fn golden_rows(case: &Case, program: &edgewit::runtime::Program) -> Result<Inputs> {
-    let rows = golden(&root().join("models"), case.model)?.into_iter().map(|(row, _)| row);
+    let rows = golden(&root().join("models"), case.model)?.into_iter().map(|case| case.row);
     let rows = rows.filter(|row| row.values().all(|value| !value.is_null())).collect::<Vec<_>>();
     if case.rows == 1 {
         return rows.into_iter().take(SETS).map(|row| tensors(program, vec![row])).collect();

@@ -22,7 +22,7 @@ const ROWS: usize = 64;
 /// Rows of golden cases as request bodies, with the probabilities that are right.
 pub(crate) fn rows() -> Result<(Vec<String>, Vec<Vec<f64>>)> {
     let cases = golden(&root().join("models"), "churn")?.into_iter().take(ROWS);
-    Ok(cases.map(|(row, expected)| (serde_json::Value::Object(row).to_string(), expected)).unzip())
+    Ok(cases.map(|case| (serde_json::Value::Object(case.row).to_string(), case.probability)).unzip())
 }
 
 /// `edgewit serve` with this repository's models.

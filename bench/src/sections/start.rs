@@ -38,5 +38,5 @@ fn first_answer(setup: &Setup, name: &str) -> Result<f64> {
         server.first_answer(&rows[0], Duration::from_micros(500))?;
         seconds.push(start.elapsed().as_secs_f64());
     }
-    Ok(median(seconds))
+    Ok(median(&seconds))
 }

@@ -63,7 +63,7 @@ impl Side for Tract {
     fn outputs(&mut self) -> Result<Vec<Vec<Values>>> {
         let outputs = self.inputs.iter().map(|inputs| {
             let outputs = self.plan.run(inputs.clone())?;
-            outputs.iter().map(|value| to_values(value)).collect()
+            outputs.iter().map(to_values).collect()
         });
         outputs.collect()
     }
