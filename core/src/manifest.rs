@@ -41,12 +41,31 @@ pub struct Manifest {
     /// The fields of a row. Without any, each input is a feature of its own name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<FeatureSpec>,
+    /// How requests are put together into one prediction; without it each is predicted alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batching: Option<Batching>,
+    /// Whether outputs may be kept to answer the next request with the same inputs.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub response_cache: bool,
     /// How well the model did in evaluation, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<String, f64>,
     /// Where the model comes from: data, script, date.
     #[serde(skip_serializing_if = "Map::is_empty", deserialize_with = "plain_table")]
     pub training: Map<String, Value>,
+}
+
+/// How requests are put together into one prediction. What is left out is for the host to say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Batching {
+    /// The most rows of one prediction; a request of as many or more is predicted alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_size: Option<u32>,
+    /// How long the first request waits for others, in microseconds. Zero waits for a free worker
+    /// and no longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_delay_us: Option<u64>,
 }
 
 /// What a model's outputs are read as.
@@ -192,6 +211,7 @@ mod tests {
             r#""passthrough":["customer_id"],"outputs":{"label":"label","probability":"p"},"#,
             r#""features":[{"name":"tenure","unit":"months","min":0.0,"max":72.0,"default":24,"nullable":true,"#,
             r#""input":"x","index":3},{"name":"contract","categories":["One year",2]}],"#,
+            r#""batching":{"max_size":32,"max_delay_us":500},"response_cache":true,"#,
             r#""metrics":{"auc":0.84},"training":{"rows":7043,"date":"2024-01-01"}}"#
         );
         assert_eq!(Manifest::from_json(json).unwrap().to_json().unwrap(), json);

@@ -154,6 +154,15 @@ impl ModelMetadata {
         }
     }
 
+    /// The first input or output without a leading axis of any length. A model that has none of
+    /// these may take the rows of several requests at once.
+    pub fn without_batch_axis(&self) -> Option<&TensorMetadata> {
+        self.inputs
+            .iter()
+            .chain(&self.outputs)
+            .find(|tensor| tensor.shape.first().is_none_or(|axis| *axis >= 0))
+    }
+
     /// Checks that each requested output exists and is asked for once.
     pub fn check_outputs(&self, requested: &[String]) -> Result<(), InputError> {
         for (index, name) in requested.iter().enumerate() {
@@ -231,6 +240,18 @@ mod tests {
     fn elements_must_fill_the_shape() {
         let error = r#"input "x": FP32 elements of shape [1, 2] take 8 bytes, the data has 7"#;
         check(&[x(Datatype::Fp32, &[1, 2], 7)], Err(error));
+    }
+
+    #[test]
+    fn a_batch_axis_is_a_leading_axis_of_any_length() {
+        let check = |shape: &[i64], expect: Option<&str>| {
+            let mut model = model();
+            model.outputs[0].shape = shape.to_vec();
+            assert_eq!(model.without_batch_axis().map(|tensor| tensor.name.as_str()), expect);
+        };
+        check(&[-1, 1], None);
+        check(&[1, -1], Some("y"));
+        check(&[], Some("y"));
     }
 
     #[test]

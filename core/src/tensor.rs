@@ -1,8 +1,9 @@
 //! Tensors: a datatype, a shape and the elements.
 //!
 //! Elements are kept as a predictor takes them: little-endian and row-major. Submodules turn JSON
-//! into elements and elements into JSON.
+//! into elements and elements into JSON, and join tensors to batches.
 
+mod batch;
 mod datatype;
 mod element;
 mod parse;

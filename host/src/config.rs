@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::http::RequestLimits;
 use crate::runtime::{EngineConfig, Limits};
-use crate::serving::Isolation;
+use crate::serving::{BatchingConfig, BatchingMode, Isolation};
 
 /// Where packed components and machine code are kept between runs.
 #[derive(Debug, Clone, Args)]
@@ -50,6 +50,19 @@ pub struct ServeArgs {
     /// Whether requests share a sandbox.
     #[arg(long, env = "EDGEWIT_ISOLATION", value_enum, default_value_t)]
     isolation: Isolation,
+    /// Which models predict requests together, which takes --isolation reuse.
+    #[arg(long, env = "EDGEWIT_BATCHING", value_enum, default_value_t)]
+    batching: BatchingMode,
+    /// Most rows of such a batch, where model.toml does not say.
+    #[arg(long, env = "EDGEWIT_BATCH_MAX_SIZE", default_value_t = 32, value_name = "ROWS")]
+    batch_max_size: u32,
+    /// How long a request waits for others of a batch, in microseconds, where model.toml does not
+    /// say; 0 waits for a free thread and no longer.
+    #[arg(long, env = "EDGEWIT_BATCH_MAX_DELAY_US", default_value_t = 0, value_name = "US")]
+    batch_max_delay_us: u64,
+    /// Memory for outputs of models whose model.toml has response_cache = true, in MiB; 0 keeps none.
+    #[arg(long, env = "EDGEWIT_RESPONSE_CACHE_MB", default_value_t = 0, value_name = "MIB")]
+    response_cache_mb: u64,
     /// Time for one prediction, in milliseconds.
     #[arg(long, env = "EDGEWIT_DEADLINE_MS", default_value_t = 10_000, value_name = "MS")]
     deadline_ms: u64,
@@ -86,6 +99,10 @@ pub struct ServeConfig {
     pub default_model: Option<String>,
     /// Whether requests share a sandbox.
     pub isolation: Isolation,
+    /// Which requests are put together.
+    pub batching: BatchingConfig,
+    /// Bytes of outputs that are kept.
+    pub response_cache: u64,
     /// What a sandbox may use.
     pub limits: Limits,
     /// Threads that predict.
@@ -111,12 +128,24 @@ impl ServeConfig {
         ensure!((16..=4096).contains(&args.memory_mb), "--memory-mb must be between 16 and 4096");
         ensure!(args.workers != Some(0), "--workers must be at least 1");
         ensure!(args.queue > 0, "--queue must be at least 1");
+        ensure!(
+            args.batching == BatchingMode::Manifest || args.isolation == Isolation::Reuse,
+            "--batching auto takes --isolation reuse: a batch shares a sandbox"
+        );
+        ensure!(args.batch_max_size > 1, "--batch-max-size must be at least 2");
+        ensure!(args.response_cache_mb <= 1 << 20, "--response-cache-mb must be at most 1048576");
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(ServeConfig {
             models: args.models,
             listen: args.listen,
             default_model: args.default_model,
             isolation: args.isolation,
+            batching: BatchingConfig {
+                mode: args.batching,
+                max_size: args.batch_max_size,
+                max_delay: Duration::from_micros(args.batch_max_delay_us),
+            },
+            response_cache: args.response_cache_mb << 20,
             limits: Limits {
                 memory: args.memory_mb << 20,
                 deadline: Duration::from_millis(args.deadline_ms),

@@ -1,18 +1,18 @@
 //! Every metric, by name. A leaf: nothing here knows who counts.
 
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 /// Which model a metric is about. Both empty: the request named no model that exists; what it
 /// did name is the client's text and does not become a label.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ModelLabels {
     /// The model's name.
     pub model: String,
@@ -38,6 +38,12 @@ pub struct Telemetry {
     request_duration: Family<ModelLabels, Histogram>,
     queue_duration: Family<ModelLabels, Histogram>,
     predict_duration: Family<ModelLabels, Histogram>,
+    batch_size: Family<ModelLabels, Histogram>,
+    batch_failures: Family<ModelLabels, Counter>,
+    cache_hits: Family<ModelLabels, Counter>,
+    cache_misses: Family<ModelLabels, Counter>,
+    cache_evictions: Counter,
+    cache_bytes: Gauge<u64, AtomicU64>,
     models: Gauge,
     pending: Gauge<i64>,
     started: Gauge<f64, AtomicU64>,
@@ -63,6 +69,12 @@ impl Telemetry {
             request_duration: histogram(),
             queue_duration: histogram(),
             predict_duration: histogram(),
+            batch_size: Family::new_with_constructor(|| Histogram::new(exponential_buckets(1.0, 2.0, 11))),
+            batch_failures: Family::default(),
+            cache_hits: Family::default(),
+            cache_misses: Family::default(),
+            cache_evictions: Counter::default(),
+            cache_bytes: Gauge::default(),
             models: Gauge::default(),
             pending: Gauge::default(),
             started: Gauge::default(),
@@ -82,9 +94,41 @@ impl Telemetry {
             };
         let request = &telemetry.request_duration;
         seconds(&mut registry, "request_duration", "From the request's head to its answer", request);
-        seconds(&mut registry, "queue_duration", "Waiting for a worker", &telemetry.queue_duration);
+        seconds(
+            &mut registry,
+            "queue_duration",
+            "Waiting for a worker and for others of a batch",
+            &telemetry.queue_duration,
+        );
         let predict = &telemetry.predict_duration;
         seconds(&mut registry, "predict_duration", "In the sandbox, starting it included", predict);
+        registry.register("batch_size", "Rows of a batch of requests", telemetry.batch_size.clone());
+        registry.register(
+            "batch_failures",
+            "Batches that failed, after which each request was predicted alone",
+            telemetry.batch_failures.clone(),
+        );
+        registry.register(
+            "response_cache_hits",
+            "Requests answered from the response cache",
+            telemetry.cache_hits.clone(),
+        );
+        registry.register(
+            "response_cache_misses",
+            "Requests that the response cache could not answer",
+            telemetry.cache_misses.clone(),
+        );
+        registry.register(
+            "response_cache_evictions",
+            "Outputs dropped from the response cache for lack of room",
+            telemetry.cache_evictions.clone(),
+        );
+        registry.register_with_unit(
+            "response_cache_size",
+            "Memory of the outputs in the response cache",
+            Unit::Bytes,
+            telemetry.cache_bytes.clone(),
+        );
         registry.register("models_loaded", "Model versions that are ready", telemetry.models.clone());
         registry.register("pending_requests", "Requests waiting for a worker", telemetry.pending.clone());
         registry.register_with_unit(
@@ -98,36 +142,53 @@ impl Telemetry {
         Telemetry { registry, ..telemetry }
     }
 
-    /// A request has come to its end.
-    pub fn request(&self, model: &ModelLabels, took: Duration, failure: Option<&'static str>) {
-        self.requests.get_or_create(model).inc();
-        self.request_duration.get_or_create(model).observe(took.as_secs_f64());
-        if let Some(reason) = failure {
-            let (model, version) = (model.model.clone(), model.version.clone());
-            self.failures.get_or_create(&FailureLabels { model, version, reason }).inc();
+    /// The counters of one model version.
+    pub fn model(&self, labels: &ModelLabels) -> ModelMetrics {
+        ModelMetrics {
+            requests: self.requests.get_or_create_owned(labels),
+            failures: self.failures.clone(),
+            rows: self.rows.get_or_create_owned(labels),
+            instances: self.instances.get_or_create_owned(labels),
+            request_duration: self.request_duration.get_or_create_owned(labels),
+            queue_duration: self.queue_duration.get_or_create_owned(labels),
+            predict_duration: self.predict_duration.get_or_create_owned(labels),
+            labels: labels.clone(),
+        }
+    }
+
+    /// The counters of the batches of one model version.
+    pub fn batches(&self, labels: &ModelLabels) -> BatchMetrics {
+        BatchMetrics {
+            size: self.batch_size.get_or_create_owned(labels),
+            failures: self.batch_failures.get_or_create_owned(labels),
+        }
+    }
+
+    /// The counters of the response cache for one model version.
+    pub fn cached(&self, labels: &ModelLabels) -> CacheMetrics {
+        CacheMetrics {
+            hits: self.cache_hits.get_or_create_owned(labels),
+            misses: self.cache_misses.get_or_create_owned(labels),
+        }
+    }
+
+    /// So many bytes more are in the response cache.
+    pub fn cache_kept(&self, bytes: u64) {
+        self.cache_bytes.inc_by(bytes);
+    }
+
+    /// So many bytes less are in the response cache, for lack of room or because they came anew.
+    pub fn cache_dropped(&self, bytes: u64, evicted: bool) {
+        self.cache_bytes.dec_by(bytes);
+        if evicted {
+            self.cache_evictions.inc();
         }
     }
 
     /// A request waits for a worker until the guard is dropped.
     pub fn queued(&self) -> Queued {
         self.pending.inc();
-        Queued { pending: self.pending.clone(), since: std::time::Instant::now() }
-    }
-
-    /// A request was taken from the queue.
-    pub fn dequeued(&self, model: &ModelLabels, queued: Queued) {
-        self.queue_duration.get_or_create(model).observe(queued.since.elapsed().as_secs_f64());
-    }
-
-    /// A sandbox was started for a model.
-    pub fn instance_started(&self, model: &ModelLabels) {
-        self.instances.get_or_create(model).inc();
-    }
-
-    /// A prediction was computed.
-    pub fn predicted(&self, model: &ModelLabels, rows: u64, took: Duration) {
-        self.rows.get_or_create(model).inc_by(rows);
-        self.predict_duration.get_or_create(model).observe(took.as_secs_f64());
+        Queued { pending: self.pending.clone(), since: Instant::now() }
     }
 
     /// So many model versions are ready.
@@ -144,10 +205,90 @@ impl Telemetry {
     }
 }
 
+/// What is counted of one model version. Looked up once: each family is behind a lock and a hash
+/// of the labels, and a request counts in five of them.
+#[derive(Clone)]
+pub struct ModelMetrics {
+    labels: ModelLabels,
+    requests: Counter,
+    failures: Family<FailureLabels, Counter>,
+    rows: Counter,
+    instances: Counter,
+    request_duration: Histogram,
+    queue_duration: Histogram,
+    predict_duration: Histogram,
+}
+
+impl ModelMetrics {
+    /// A request has come to its end.
+    pub fn request(&self, took: Duration, failure: Option<&'static str>) {
+        self.requests.inc();
+        self.request_duration.observe(took.as_secs_f64());
+        if let Some(reason) = failure {
+            let ModelLabels { model, version } = self.labels.clone();
+            self.failures.get_or_create(&FailureLabels { model, version, reason }).inc();
+        }
+    }
+
+    /// A request was taken from the queue.
+    pub fn dequeued(&self, queued: Queued) {
+        self.queue_duration.observe(queued.since.elapsed().as_secs_f64());
+    }
+
+    /// A sandbox was started.
+    pub fn instance_started(&self) {
+        self.instances.inc();
+    }
+
+    /// A prediction was computed.
+    pub fn predicted(&self, rows: u64, took: Duration) {
+        self.rows.inc_by(rows);
+        self.predict_duration.observe(took.as_secs_f64());
+    }
+}
+
+/// What is counted of the batches of one model version.
+pub struct BatchMetrics {
+    size: Histogram,
+    failures: Counter,
+}
+
+impl BatchMetrics {
+    /// A batch of requests goes into a sandbox.
+    pub fn formed(&self, rows: u64) {
+        self.size.observe(rows as f64);
+    }
+
+    /// A batch failed.
+    pub fn failed(&self) {
+        self.failures.inc();
+    }
+}
+
+/// What is counted of the response cache for one model version.
+pub struct CacheMetrics {
+    hits: Counter,
+    misses: Counter,
+}
+
+impl CacheMetrics {
+    /// The cache was asked, and had the outputs or not.
+    pub fn asked(&self, found: bool) {
+        if found { &self.hits } else { &self.misses }.inc();
+    }
+}
+
 /// Counts one waiting request; dropping it ends the wait.
 pub struct Queued {
     pending: Gauge<i64>,
-    since: std::time::Instant,
+    since: Instant,
+}
+
+impl Queued {
+    /// How long the wait has been.
+    pub fn elapsed(&self) -> Duration {
+        self.since.elapsed()
+    }
 }
 
 impl Drop for Queued {

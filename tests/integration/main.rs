@@ -3,6 +3,7 @@
 mod architecture;
 mod bad_models;
 mod bad_requests;
+mod batching;
 mod check;
 mod command_line;
 mod datatypes;
@@ -14,6 +15,7 @@ mod metrics;
 mod mutants;
 mod oip;
 mod pack;
+mod response_cache;
 mod rows;
 mod simd;
 mod size;

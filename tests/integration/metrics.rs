@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::customer;
 
 /// The value of a sample, by the start of its line.
-fn value(text: &str, start: &str) -> f64 {
+pub(crate) fn value(text: &str, start: &str) -> f64 {
     let line =
         text.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no {start} in\n{text}"));
     line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number")

@@ -9,6 +9,7 @@ pub mod onnx;
 pub mod server;
 pub mod verify;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The repository.
@@ -19,6 +20,16 @@ pub fn root() -> &'static Path {
 /// A folder of this repository's models.
 pub fn model(name: &str) -> PathBuf {
     root().join("models").join(name)
+}
+
+/// A copy of this repository's model in `folder`, whose model.toml begins with `first` and ends
+/// with `last`.
+pub fn copy_model(name: &str, folder: &Path, first: &str, last: &str) {
+    let (from, to) = (model(name).join("1"), folder.join(name).join("1"));
+    fs::create_dir_all(&to).expect("a folder");
+    fs::copy(from.join("model.onnx"), to.join("model.onnx")).expect("a copy");
+    let manifest = fs::read_to_string(from.join("model.toml")).expect("text");
+    fs::write(to.join("model.toml"), format!("{first}\n{manifest}\n{last}\n")).expect("written");
 }
 
 /// Where the tests keep packed and compiled components between runs; a digest of everything

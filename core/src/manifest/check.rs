@@ -36,6 +36,12 @@ pub enum ManifestError {
         /// The metric.
         name: String,
     },
+    /// A batch that could hold no second row.
+    #[error("batching.max_size is {max_size}; it must be at least 2")]
+    BatchSize {
+        /// What the manifest says.
+        max_size: u32,
+    },
     /// A feature of an input that does not exist.
     #[error("feature {feature:?}: the model has no input {input:?}; its inputs are {inputs:?}")]
     UnknownInput {
@@ -129,6 +135,11 @@ impl Manifest {
         }
         if let Some((name, _)) = self.metrics.iter().find(|(_, value)| !value.is_finite()) {
             return Err(ManifestError::Metric { name: name.clone() });
+        }
+        if let Some(max_size) = self.batching.and_then(|batching| batching.max_size)
+            && max_size < 2
+        {
+            return Err(ManifestError::BatchSize { max_size });
         }
         for feature in &self.features {
             let input = feature.input_name();

@@ -16,7 +16,7 @@ use crate::pack::cache::ModelCache;
 use crate::pack::source::{self, Source};
 use crate::progress::Progress;
 use crate::runtime::{CompileCache, Engine, keep_little, trim};
-use crate::serving::{Deployment, Registry, Workers};
+use crate::serving::{Deployment, DeploymentConfig, Registry, ResponseCache, Workers};
 use crate::telemetry::Telemetry;
 
 /// Serve every model of a folder over HTTP, each request in a sandbox of its own.
@@ -30,7 +30,11 @@ pub(super) fn run(command: ServeCommand) -> Result<ExitCode> {
     let config = ServeConfig::new(command.args)?;
     keep_little();
     start_logs();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // These threads read and write sockets only; more of them than half the cores take time from
+    // the workers, and wake each other up for nothing.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(cores.div_ceil(2)).enable_all().build()?;
     runtime.block_on(serve(config))?;
     // What still runs after the drain time is not waited for.
     runtime.shutdown_background();
@@ -121,11 +125,18 @@ fn load(config: &ServeConfig, sources: &[Source], registry: &Registry, telemetry
             return sources.iter().for_each(|source| failed(source, anyhow::anyhow!("{error:#}")));
         }
     };
+    let deployment = DeploymentConfig {
+        limits: config.limits.clone(),
+        isolation: config.isolation,
+        batching: config.batching.clone(),
+        cache: (config.response_cache > 0)
+            .then(|| ResponseCache::new(config.response_cache, telemetry.clone())),
+    };
     let progress = Progress::steps();
     let models = ModelCache::new(&engine, &compiled);
     let deploy = |source: &Source| -> Result<Deployment> {
         let program = models.program(source, &progress)?;
-        Ok(Deployment::new(program, config.limits.clone(), config.isolation, telemetry.clone())?)
+        Ok(Deployment::new(program, &deployment, telemetry)?)
     };
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {

@@ -4,11 +4,13 @@ use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use edgewit_core::oip::{self, InferResponse, ModelMetadata, ServerMetadata};
+use edgewit_core::oip::{self, InferResponse, ServerMetadata};
+use edgewit_core::{ModelMetadata, Tensor};
 use serde::Deserialize;
 
 use super::error::HttpError;
 use super::{App, serve};
+use crate::serving::{Answer, Deployment, Question};
 
 /// The model and, where the path has one, the version.
 #[derive(Deserialize)]
@@ -30,10 +32,10 @@ pub(super) async fn server() -> Json<ServerMetadata> {
 pub(super) async fn metadata(
     State(app): State<App>,
     Path(target): Path<Target>,
-) -> Result<Json<ModelMetadata>, HttpError> {
+) -> Result<Json<oip::ModelMetadata>, HttpError> {
     let deployment = app.registry.find(Some(&target.model), target.version.as_deref())?;
     let versions = app.registry.versions(&target.model);
-    Ok(Json(ModelMetadata::new(&deployment.metadata, versions)))
+    Ok(Json(oip::ModelMetadata::new(&deployment.metadata, versions)))
 }
 
 /// 200 when the model can answer.
@@ -56,14 +58,14 @@ pub(super) async fn infer(
         let model = &deployment.metadata;
         model.check_inputs(&request.inputs)?;
         request.outputs.as_deref().map_or(Ok(()), |outputs| model.check_outputs(outputs))?;
-        let outputs = deployment.predict(request.inputs, request.outputs.as_deref())?;
-        let response = InferResponse {
-            model_name: &model.name,
-            model_version: &model.version,
-            id: request.id.as_deref(),
-            outputs: &outputs,
+        let id = request.id;
+        let answer = move |deployment: &Deployment, outputs: &[Tensor]| {
+            let ModelMetadata { name, version, .. } = &deployment.metadata;
+            let response =
+                InferResponse { model_name: name, model_version: version, id: id.as_deref(), outputs };
+            Ok(serde_json::to_vec(&response)?)
         };
-        Ok(serde_json::to_vec(&response)?)
+        Ok((Question { inputs: request.inputs, outputs: request.outputs }, Box::new(answer) as Answer))
     })
     .await
 }

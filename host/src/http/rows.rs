@@ -5,10 +5,11 @@ use std::time::SystemTime;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use edgewit_core::rows::{self, Rows};
+use edgewit_core::{RowSchema, Tensor};
 
 use super::error::HttpError;
 use super::{App, serve};
-use crate::serving::{Deployment, Error};
+use crate::serving::{Answer, Deployment, Question};
 
 /// One row to the default model.
 pub(super) async fn one_default(State(app): State<App>, request: Request) -> Result<Response, HttpError> {
@@ -41,7 +42,7 @@ pub(super) async fn batch(
 async fn answer_one(app: App, model: Option<String>, request: Request) -> Result<Response, HttpError> {
     serve(&app, model.as_deref(), None, request, |deployment, body| {
         let schema = deployment.row_schema()?;
-        predict(deployment, rows::parse_row(body, schema)?)
+        Ok(question(schema, rows::parse_row(body, schema)?))
     })
     .await
 }
@@ -50,14 +51,17 @@ async fn answer_batch(app: App, model: Option<String>, request: Request) -> Resu
     let max_rows = app.limits.rows;
     serve(&app, model.as_deref(), None, request, move |deployment, body| {
         let schema = deployment.row_schema()?;
-        predict(deployment, rows::parse_batch(body, schema, max_rows)?)
+        Ok(question(schema, rows::parse_batch(body, schema, max_rows)?))
     })
     .await
 }
 
-fn predict(deployment: &Deployment, mut rows: Rows) -> Result<Vec<u8>, Error> {
-    let schema = deployment.row_schema()?;
-    let outputs = deployment.predict(std::mem::take(&mut rows.inputs), schema.requested_outputs())?;
-    let response = rows::respond(schema, &rows, &outputs, SystemTime::now())?;
-    Ok(serde_json::to_vec(&response)?)
+fn question(schema: &RowSchema, mut rows: Rows) -> (Question, Answer) {
+    let inputs = std::mem::take(&mut rows.inputs);
+    let outputs = schema.requested_outputs().map(<[String]>::to_vec);
+    let answer = move |deployment: &Deployment, outputs: &[Tensor]| {
+        let response = rows::respond(deployment.row_schema()?, &rows, outputs, SystemTime::now())?;
+        Ok(serde_json::to_vec(&response)?)
+    };
+    (Question { inputs, outputs }, Box::new(answer))
 }

@@ -1,13 +1,16 @@
 //! One version of one model, ready to predict.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use edgewit_core::{ModelMetadata, RowSchema, Tensor};
 
-use super::Error;
+use super::batch::Batcher;
+use super::batching::{self, BatchingConfig};
+use super::response_cache::DeploymentCache;
+use super::{Error, ResponseCache};
 use crate::runtime::{self, Instance, Limits, Program};
-use crate::telemetry::{ModelLabels, Telemetry};
+use crate::telemetry::{ModelLabels, ModelMetrics, Telemetry};
 
 /// Whether requests share a sandbox.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -15,8 +18,22 @@ pub enum Isolation {
     /// Each request gets a sandbox of its own, started for it and dropped after it.
     #[default]
     Request,
-    /// Sandboxes are kept for later requests. Faster for small models; opt-in.
+    /// Sandboxes are kept for later requests, and a batch of requests may share one. Faster for
+    /// small models; opt-in.
     Reuse,
+}
+
+/// How the deployments of a host predict.
+#[derive(Clone)]
+pub struct DeploymentConfig {
+    /// What a sandbox may use.
+    pub limits: Limits,
+    /// Whether requests share one.
+    pub isolation: Isolation,
+    /// Whether requests are put together.
+    pub batching: BatchingConfig,
+    /// Where outputs are kept of models that ask for it.
+    pub cache: Option<ResponseCache>,
 }
 
 /// A model version with everything its predictions need. Dropping the last handle is the drain.
@@ -26,29 +43,57 @@ pub struct Deployment {
     rows: Result<RowSchema, String>,
     /// Its labels in every metric.
     pub labels: ModelLabels,
+    /// What is counted of it.
+    pub metrics: ModelMetrics,
     program: Program,
     limits: Limits,
-    isolation: Isolation,
+    pub(super) isolation: Isolation,
     idle: Mutex<Vec<Instance>>,
-    telemetry: Arc<Telemetry>,
+    batcher: Option<Batcher>,
+    cache: Option<DeploymentCache>,
 }
 
 impl Deployment {
-    /// Takes a program into service; starts it once to learn its metadata.
+    /// Takes a program into service; starts it once to learn its metadata, and tries what batches
+    /// gain where that is asked for.
     ///
     /// # Errors
     /// When the component cannot be started or its metadata is not as it should be.
     pub fn new(
         program: Program,
-        limits: Limits,
-        isolation: Isolation,
-        telemetry: Arc<Telemetry>,
+        config: &DeploymentConfig,
+        telemetry: &Telemetry,
     ) -> Result<Deployment, runtime::Error> {
-        let metadata = program.instantiate(&limits)?.metadata()?;
+        let metadata = program.instantiate(&config.limits)?.metadata()?;
         let rows = RowSchema::new(&metadata).map_err(|error| error.to_string());
         let labels = ModelLabels { model: metadata.name.clone(), version: metadata.version.clone() };
-        let idle = Mutex::new(vec![]);
-        Ok(Deployment { metadata, rows, labels, program, limits, isolation, idle, telemetry })
+        let cache = config.cache.clone().filter(|_| metadata.manifest.response_cache);
+        let mut deployment = Deployment {
+            metrics: telemetry.model(&labels),
+            cache: cache.map(|shared| DeploymentCache { shared, metrics: telemetry.cached(&labels) }),
+            metadata,
+            rows,
+            labels,
+            program,
+            limits: config.limits.clone(),
+            isolation: config.isolation,
+            idle: Mutex::new(vec![]),
+            batcher: None,
+        };
+        deployment.batcher = batching::batcher(&deployment, &config.batching, telemetry);
+        // A sandbox that was tried has grown to the batch, and its model may never see another.
+        deployment.lock().clear();
+        Ok(deployment)
+    }
+
+    /// How its requests are put together, if they are.
+    pub(super) fn batcher(&self) -> Option<&Batcher> {
+        self.batcher.as_ref()
+    }
+
+    /// Where its outputs are kept, if they are.
+    pub(super) fn cache(&self) -> Option<&DeploymentCache> {
+        self.cache.as_ref()
     }
 
     /// How rows become the model's inputs.
@@ -64,8 +109,19 @@ impl Deployment {
     /// # Errors
     /// [`Error::Runtime`]; a sandbox that failed is dropped.
     pub fn predict(&self, inputs: Vec<Tensor>, outputs: Option<&[String]>) -> Result<Vec<Tensor>, Error> {
-        let rows = inputs.first().and_then(|tensor| tensor.shape.first()).copied().unwrap_or(1);
+        let rows = inputs.first().and_then(Tensor::rows).unwrap_or(1);
         let start = Instant::now();
+        let result = self.compute(inputs, outputs)?;
+        self.metrics.predicted(rows, start.elapsed());
+        Ok(result)
+    }
+
+    /// As [`Deployment::predict`], without counting the prediction.
+    pub(super) fn compute(
+        &self,
+        inputs: Vec<Tensor>,
+        outputs: Option<&[String]>,
+    ) -> Result<Vec<Tensor>, Error> {
         let mut instance = self.instance()?;
         let result = instance.predict(inputs, outputs);
         // A refused input leaves the sandbox as it was; anything else spends it.
@@ -74,16 +130,14 @@ impl Deployment {
         {
             self.lock().push(instance);
         }
-        let result = result?;
-        self.telemetry.predicted(&self.labels, rows, start.elapsed());
-        Ok(result)
+        Ok(result?)
     }
 
     fn instance(&self) -> Result<Instance, Error> {
         if let Some(instance) = self.lock().pop() {
             return Ok(instance);
         }
-        self.telemetry.instance_started(&self.labels);
+        self.metrics.instance_started();
         Ok(self.program.instantiate(&self.limits)?)
     }
 

@@ -1,16 +1,24 @@
 //! Which model answers, on which thread, in which sandbox. Knows neither HTTP nor wasmtime.
 //!
-//! A request finds its [`Deployment`] in the [`Registry`], waits in the bounded queue of the
-//! [`Workers`], and is answered there in a sandbox of its own.
+//! A request finds its [`Deployment`] in the [`Registry`] and is [asked](ask) of it: it waits in
+//! the bounded queue of the [`Workers`], and is answered there from the [`ResponseCache`], in a
+//! sandbox of its own, or in a batch with others.
 
 mod answer;
+mod batch;
+mod batching;
 mod deployment;
 mod error;
 mod registry;
+mod request;
+mod response_cache;
 mod workers;
 
 pub use answer::answer;
-pub use deployment::{Deployment, Isolation};
+pub use batching::{BatchingConfig, BatchingMode};
+pub use deployment::{Deployment, DeploymentConfig, Isolation};
 pub use error::Error;
 pub use registry::{ModelState, Registry, State};
+pub use request::{Answer, Question, ask};
+pub use response_cache::ResponseCache;
 pub use workers::Workers;

@@ -2,11 +2,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::Error;
-use crate::telemetry::{ModelLabels, Telemetry};
+use crate::telemetry::{ModelMetrics, Queued, Telemetry};
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -14,17 +15,27 @@ type Job = Box<dyn FnOnce() + Send>;
 /// the queue is empty.
 #[derive(Clone)]
 pub struct Workers {
+    /// Without a bound of its own: a job that follows from another must not be refused.
     queue: flume::Sender<Job>,
+    /// One for each request that may run or wait.
+    places: Arc<Semaphore>,
     telemetry: Arc<Telemetry>,
 }
 
+/// Who waits for an answer. Takes a place in the host until it is dropped.
+pub(super) struct Caller {
+    answer: oneshot::Sender<Result<Vec<u8>, Error>>,
+    queued: Option<Queued>,
+    _place: OwnedSemaphorePermit,
+}
+
 impl Workers {
-    /// Starts `threads` threads behind a queue of `capacity` jobs.
+    /// Starts `threads` threads, behind which `waiting` requests may wait.
     ///
     /// # Errors
     /// When the system gives no more threads.
-    pub fn start(threads: usize, capacity: usize, telemetry: Arc<Telemetry>) -> std::io::Result<Workers> {
-        let (queue, jobs) = flume::bounded::<Job>(capacity);
+    pub fn start(threads: usize, waiting: usize, telemetry: Arc<Telemetry>) -> std::io::Result<Workers> {
+        let (queue, jobs) = flume::unbounded::<Job>();
         for ix in 0..threads {
             let jobs = jobs.clone();
             std::thread::Builder::new().name(format!("worker-{ix}")).spawn(move || {
@@ -34,29 +45,59 @@ impl Workers {
                 }
             })?;
         }
-        Ok(Workers { queue, telemetry })
+        let places = threads.saturating_add(waiting).min(Semaphore::MAX_PERMITS);
+        Ok(Workers { queue, places: Arc::new(Semaphore::new(places)), telemetry })
     }
 
-    /// Runs `job` on a worker and waits for its result. A job whose caller has gone is skipped.
+    /// Runs `job` on a worker and waits until it, or who it leaves the caller to, answers.
     ///
     /// # Errors
-    /// [`Error::Busy`] at once when the queue is full; what `job` returns otherwise.
-    pub async fn run<T: Send + 'static>(
-        &self,
-        model: ModelLabels,
-        job: impl FnOnce() -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
+    /// [`Error::Busy`] at once when too many wait; what the caller is answered otherwise.
+    pub(super) async fn run(&self, job: impl FnOnce(Caller) + Send + 'static) -> Result<Vec<u8>, Error> {
+        let place = self.places.clone().try_acquire_owned().map_err(|_| Error::Busy)?;
         let (answer, answered) = oneshot::channel();
-        let queued = self.telemetry.queued();
-        let telemetry = self.telemetry.clone();
-        let job: Job = Box::new(move || {
-            telemetry.dequeued(&model, queued);
-            if !answer.is_closed() {
-                // The caller may still go while the job runs.
-                let _ = answer.send(job());
-            }
-        });
-        self.queue.try_send(job).map_err(|_| Error::Busy)?;
+        let caller = Caller { answer, queued: Some(self.telemetry.queued()), _place: place };
+        self.follow(move || job(caller));
         answered.await.unwrap_or_else(|_| Err(Error::Internal("the worker panicked".into())))
+    }
+
+    /// Runs a job that follows from others, after those that wait now.
+    pub(super) fn follow(&self, job: impl FnOnce() + Send + 'static) {
+        // The receivers live as long as this sender.
+        let _ = self.queue.send(Box::new(job));
+    }
+}
+
+impl Caller {
+    /// A caller that came without a host.
+    #[cfg(test)]
+    pub(super) fn waiting(telemetry: &Telemetry) -> (Caller, oneshot::Receiver<Result<Vec<u8>, Error>>) {
+        let (answer, answered) = oneshot::channel();
+        let places = Arc::new(Semaphore::new(1));
+        let place = places.try_acquire_owned().expect("the semaphore has a permit");
+        (Caller { answer, queued: Some(telemetry.queued()), _place: place }, answered)
+    }
+
+    /// Whether nobody waits any more: the connection was closed.
+    pub(super) fn is_gone(&self) -> bool {
+        self.answer.is_closed()
+    }
+
+    /// How long the caller has waited.
+    pub(super) fn waited(&self) -> Duration {
+        self.queued.as_ref().map_or(Duration::ZERO, Queued::elapsed)
+    }
+
+    /// Ends the wait: work for this caller begins.
+    pub(super) fn begin(&mut self, metrics: &ModelMetrics) {
+        if let Some(queued) = self.queued.take() {
+            metrics.dequeued(queued);
+        }
+    }
+
+    /// Gives the caller its answer.
+    pub(super) fn answer(self, answer: Result<Vec<u8>, Error>) {
+        // The caller may have gone in the meantime.
+        let _ = self.answer.send(answer);
     }
 }

@@ -48,6 +48,13 @@ fn a_manifest_that_fits_passes() {
 }
 
 #[test]
+fn a_batch_holds_two_rows_or_more() {
+    check(json!({"batching": {}}), Ok(()));
+    check(json!({"batching": {"max_size": 2, "max_delay_us": 0}}), Ok(()));
+    check(json!({"batching": {"max_size": 1}}), Err("batching.max_size is 1; it must be at least 2"));
+}
+
+#[test]
 fn a_feature_needs_an_input_and_a_column() {
     let none = json!({});
     check(
