@@ -23,17 +23,27 @@ pub(super) async fn read(request: Request, limit: usize) -> Result<Bytes, HttpEr
         linger(body);
         return Err(HttpError::body_too_large(limit));
     }
-    let mut bytes = BytesMut::with_capacity(body.size_hint().lower() as usize);
+    // A small body is one frame, which is passed on as it is.
+    let mut first = Bytes::new();
+    let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| HttpError::broken_body(&error))?;
-        let Some(data) = frame.data_ref() else { continue };
-        if bytes.len() + data.len() > limit {
+        let Ok(data) = frame.into_data() else { continue };
+        if first.len() + bytes.len() + data.len() > limit {
             linger(body);
             return Err(HttpError::body_too_large(limit));
         }
-        bytes.extend_from_slice(data);
+        if first.is_empty() && bytes.is_empty() {
+            first = data;
+            continue;
+        }
+        if bytes.is_empty() {
+            bytes.reserve(first.len() + data.len() + body.size_hint().lower() as usize);
+            bytes.extend_from_slice(&std::mem::take(&mut first));
+        }
+        bytes.extend_from_slice(&data);
     }
-    Ok(bytes.freeze())
+    Ok(if bytes.is_empty() { first } else { bytes.freeze() })
 }
 
 fn linger(mut body: Body) {

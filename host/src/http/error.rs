@@ -13,17 +13,18 @@ use tower_http::request_id::RequestId;
 use crate::runtime;
 use crate::serving::Error;
 
-/// A failed request: its status, its body, its reason for the metrics.
+/// A failed request: its status, its body, its reason for the metrics, and what only the log says.
 #[derive(Debug)]
 pub(super) struct HttpError {
     status: StatusCode,
     body: ErrorBody,
     reason: &'static str,
+    internal: Option<String>,
 }
 
 impl HttpError {
     fn new(status: StatusCode, reason: &'static str, text: impl Into<String>) -> HttpError {
-        HttpError { status, body: ErrorBody::new(text), reason }
+        HttpError { status, body: ErrorBody::new(text), reason, internal: None }
     }
 
     pub(super) fn body_too_large(limit: usize) -> HttpError {
@@ -76,11 +77,11 @@ impl From<Error> for HttpError {
             _ if status == StatusCode::INTERNAL_SERVER_ERROR => "the model failed on this request".into(),
             _ => error.to_string(),
         };
+        let mut http = HttpError::new(status, reason, text);
         // A full queue is the load's doing, not a fault, and would flood the log.
         if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
-            tracing::error!(%error, reason, "request failed");
+            http.internal = Some(error.to_string());
         }
-        let mut http = HttpError::new(status, reason, text);
         if let Error::Row(row) = &error {
             http.body = ErrorBody::from(row);
         }
@@ -92,7 +93,8 @@ impl IntoResponse for HttpError {
     /// The body is written by [`with_request_id`], which knows the id.
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
-        response.extensions_mut().insert(Unwritten(self.body));
+        let (body, reason, internal) = (self.body, self.reason, self.internal);
+        response.extensions_mut().insert(Unwritten { body, reason, internal });
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
@@ -101,14 +103,24 @@ impl IntoResponse for HttpError {
 }
 
 #[derive(Clone)]
-struct Unwritten(ErrorBody);
+struct Unwritten {
+    body: ErrorBody,
+    reason: &'static str,
+    internal: Option<String>,
+}
 
-/// Writes the body of a failed request, with the id that a log line about it has.
+/// Writes the body of a failed request and the line in the log, both with the request's id.
 pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().cloned();
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     let mut response = next.run(request).await;
-    let Some(Unwritten(mut body)) = response.extensions_mut().remove() else { return response };
+    let Some(failure) = response.extensions_mut().remove() else { return response };
+    let Unwritten { mut body, reason, internal } = failure;
     body.request_id = id.and_then(|id| id.header_value().to_str().ok().map(str::to_owned));
+    if let Some(error) = internal {
+        let (id, path) = (body.request_id.as_deref(), uri.path());
+        tracing::error!(id, %method, path, reason, error, "request failed");
+    }
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     (parts, Json(body)).into_response()
