@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use edgewit::pack::cache::PackCache;
+use edgewit::pack::cache::ModelCache;
 use edgewit::pack::source::Source;
+use edgewit::pack::{PREDICTOR, pack};
 use edgewit::progress::Progress;
-use edgewit::runtime::{CompileCache, Engine, EngineConfig, Limits, Program};
+use edgewit::runtime::{CompileCache, Engine, EngineConfig, Limits, Loader, Program};
 use edgewit_core::rows::Rows;
 use edgewit_core::{RowSchema, Tensor};
 use serde_json::{Map, Value};
@@ -19,16 +20,14 @@ pub fn limits() -> Limits {
     Limits { memory: 512 << 20, ..Limits::default() }
 }
 
-/// The packed form of the model at `path`, kept in `cache` with the machine code that made it.
+/// The packed form of the model at `path`; machine code is kept in `cache`.
 ///
 /// # Errors
 /// When it cannot be packed.
 pub fn packed(path: &Path, cache: &Path) -> Result<Vec<u8>> {
-    let source = Source::read(path)?;
     let engine = Engine::new(&EngineConfig::default())?;
-    let compiled = CompileCache::open(&cache.join("compiled"))?;
-    let packed = PackCache::new(cache.join("packed"));
-    Ok(packed.packed(&engine, &compiled, &source, &Limits::packing(), &Progress::silent())?)
+    let loader = Loader::new(&engine, &CompileCache::open(&cache.join("compiled"))?, PREDICTOR)?;
+    Ok(pack(&loader, &Source::read(path)?, &Limits::packing(), &Progress::silent())?)
 }
 
 /// The model at `path` as `edgewit serve` would hold it, with room for `pool` sandboxes.
@@ -36,9 +35,9 @@ pub fn packed(path: &Path, cache: &Path) -> Result<Vec<u8>> {
 /// # Errors
 /// When it cannot be packed or compiled.
 pub fn program(path: &Path, cache: &Path, pool: u32) -> Result<Program> {
-    let component = packed(path, cache)?;
     let engine = Engine::new(&EngineConfig { pool, max_memory: limits().memory })?;
-    Ok(Program::new(&engine, &CompileCache::open(&cache.join("compiled"))?, &component)?)
+    let compiled = CompileCache::open(&cache.join("compiled"))?;
+    Ok(ModelCache::new(&engine, &compiled).program(&Source::read(path)?, &Progress::silent())?)
 }
 
 /// A row with the answer that is right.
