@@ -53,29 +53,41 @@ impl Server {
 
     /// Asks at `/predict` until there is a prediction, every `wait`.
     pub(crate) fn first_answer(&mut self, row: &str, wait: Duration) -> Result<Value> {
-        let start = Instant::now();
-        loop {
-            if let Ok(answer) = self.post("/predict", row) {
-                return Ok(answer);
-            }
-            if let Some(status) = self.process.try_wait()? {
-                bail!("the process ended: {status}");
-            }
-            ensure!(start.elapsed() < PATIENCE, "there was no answer for {} s", PATIENCE.as_secs());
-            std::thread::sleep(wait);
-        }
+        self.until(wait, Some(PATIENCE), |server| server.post("/predict", row).ok())
     }
 
     /// Asks at `/health/ready` until every model is loaded.
     pub(crate) fn until_ready(&mut self) -> Result<()> {
         let ready = format!("{}/health/ready", self.base);
-        while !self.agent.get(&ready).call().is_ok_and(|answer| answer.status() == 200) {
+        self.until(Duration::from_millis(10), None, |server| {
+            let answer = server.agent.get(&ready).call().ok()?;
+            (answer.status() == 200).then_some(())
+        })
+    }
+
+    /// Asks every `wait` until there is something, the process ends, or `patience` does.
+    fn until<T>(
+        &mut self,
+        wait: Duration,
+        patience: Option<Duration>,
+        ask: impl Fn(&Server) -> Option<T>,
+    ) -> Result<T> {
+        let start = Instant::now();
+        loop {
+            if let Some(answer) = ask(self) {
+                return Ok(answer);
+            }
             if let Some(status) = self.process.try_wait()? {
                 bail!("the process ended: {status}");
             }
-            std::thread::sleep(Duration::from_millis(10));
+            let waited = start.elapsed();
+            ensure!(
+                patience.is_none_or(|most| waited < most),
+                "there was no answer for {} s",
+                waited.as_secs()
+            );
+            std::thread::sleep(wait);
         }
-        Ok(())
     }
 
     /// Posts JSON and returns the answer; any other status than 200 is an error.

@@ -30,8 +30,8 @@ pub(super) fn run(command: ServeCommand) -> Result<ExitCode> {
     let config = ServeConfig::new(command.args)?;
     keep_little();
     start_logs();
-    // These threads read and write sockets only; more of them than half the cores take time from
-    // the workers, and wake each other up for nothing.
+    // These threads read and write sockets only. The workers compute, one on each core, so half as many of
+    // these leave them the time.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(cores.div_ceil(2)).enable_all().build()?;

@@ -126,7 +126,7 @@ impl MakeRequestId for NewRequestId {
 
 fn span<B>(request: &Request<B>) -> tracing::Span {
     let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
-    // Below the usual level of the log, because a span that is on costs each request several
-    // microseconds; a line about a failed request has the same fields.
+    // Below the usual level of the log: a span that is on is formatted for each request, and a line about a
+    // failed request has the same fields.
     tracing::debug_span!("request", id, method = %request.method(), path = request.uri().path())
 }

@@ -55,10 +55,8 @@ impl<'a> Loader<'a> {
         planned: bool,
         limits: &Limits,
     ) -> Result<Instance, Error> {
-        let (mut instance, load) = self.open(limits)?;
-        let called = load.call_load(&mut instance.store, model, external, identity, planned);
-        called.map_err(|error| instance.fault(&error))?.map_err(super::convert::error)?;
-        Ok(instance)
+        let (instance, load) = self.open(limits)?;
+        fill(instance, &load, model, external, identity, planned)
     }
 
     /// Says whether and how an ONNX file would run, in sandboxes that are then dropped.
@@ -122,9 +120,7 @@ impl<'a> Loader<'a> {
         drop(first);
         let (mut instance, load) = self.open(limits)?;
         load.call_arrange(&mut instance.store, &residue).map_err(|error| instance.fault(&error))?;
-        let called = load.call_load(&mut instance.store, model, external, identity, planned);
-        called.map_err(|error| instance.fault(&error))?.map_err(super::convert::error)?;
-        Ok(instance)
+        fill(instance, &load, model, external, identity, planned)
     }
 
     /// Turns the memory of a loaded sandbox into a component that starts with it. The result
@@ -143,6 +139,20 @@ impl<'a> Loader<'a> {
         trim(&mut component).map_err(|error| Error::Component(error.to_string()))?;
         Ok(component)
     }
+}
+
+/// Gives a new sandbox its model.
+fn fill(
+    mut instance: Instance,
+    load: &Guest,
+    model: &[u8],
+    external: &[ExternalFile],
+    identity: &Identity,
+    planned: bool,
+) -> Result<Instance, Error> {
+    let called = load.call_load(&mut instance.store, model, external, identity, planned);
+    called.map_err(|error| instance.fault(&error))?.map_err(super::convert::error)?;
+    Ok(instance)
 }
 
 /// The unit of a memory's size.
