@@ -4,6 +4,7 @@
 //! shape and registers it. Everything here is built for speed, everything else of the predictor for size.
 
 pub mod conv;
+pub mod dense;
 mod depthwise;
 pub mod int8;
 mod product;

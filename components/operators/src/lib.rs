@@ -39,6 +39,7 @@ mod support;
 #[cfg(test)]
 mod testing;
 mod text;
+mod typed;
 mod upstream;
 
 pub use interpreter::Interpreter;

@@ -22,6 +22,39 @@ pub(crate) fn node(domain: &str, op_type: &str, attribute: Vec<AttributeProto>) 
     }
 }
 
+/// Some floats, the same each time.
+pub(crate) fn numbers(shape: &[usize], step: usize) -> Tensor {
+    let len = shape.iter().product::<usize>();
+    let values = (0..len).map(|ix| ((ix * step) % 23) as f32 / 8.0 - 1.25).collect::<Vec<_>>();
+    tract_ndarray::ArrayD::from_shape_vec(shape, values).unwrap().into_tensor()
+}
+
+/// A node that reads `inputs` and gives `output`.
+pub(crate) fn step(
+    op_type: &str,
+    inputs: &[&str],
+    output: &str,
+    attributes: Vec<AttributeProto>,
+) -> NodeProto {
+    NodeProto {
+        name: output.into(),
+        input: inputs.iter().map(|name| (*name).into()).collect(),
+        output: vec![output.into()],
+        ..node("", op_type, attributes)
+    }
+}
+
+/// A tensor of floats as a constant of a graph.
+pub(crate) fn initializer(name: &str, tensor: &Tensor) -> TensorProto {
+    TensorProto {
+        name: name.into(),
+        dims: tensor.shape().iter().map(|len| *len as i64).collect(),
+        data_type: DataType::Float as i32,
+        float_data: crate::kernel::elements::<f32>(tensor).unwrap().into(),
+        ..TensorProto::default()
+    }
+}
+
 fn attribute(name: &str, r#type: AttributeType) -> AttributeProto {
     AttributeProto { name: name.into(), r#type: r#type as i32, ..AttributeProto::default() }
 }

@@ -1,8 +1,9 @@
 //! Which plans a model gets for its batches, so that its weights are in memory once.
 //!
 //! Most requests are one row, and a plan for exactly that is faster: shapes are known, and matrix products with a
-//! vector have kernels of their own. But each plan packs the weights for its kernels anew. A small model gets both
-//! plans. A large one keeps one of them: the plan for any batch, although a product of a large matrix with one row then
+//! vector have kernels of their own. But each plan packs the weights for tract's kernels anew; for ours, of
+//! convolutions and dense layers, plans share them. A model with few of tract's gets both plans. One with many keeps
+//! one of them: the plan for any batch, although a product of a large matrix with one row then
 //! takes up to twice the time; or, where convolutions need known shapes to be fast, the plan for one row, which then
 //! takes the rows of a batch one after the other. That is faster than a batch whose length is open, too.
 

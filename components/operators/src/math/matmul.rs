@@ -7,7 +7,7 @@
 //! matrices, one or both transposed, where c is optional and broadcasts to `[M, N]`. f16, float, double,
 //! int32, int64, uint32 and uint64; half precision is computed as float, integers wrap.
 //! tract multiplies no integers but int32, no vector with a vector, and adds in a `Gemm` only float; it is
-//! used for the rest.
+//! used for the rest, but for [`dense`] layers.
 //! Errors: shapes that do not fit each other.
 
 use tract_onnx::model::ParsingContext;
@@ -15,6 +15,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_core::broadcast::multi_broadcast;
 use tract_onnx::tract_hir::internal::*;
 
+use super::dense;
 use super::number::{Number, with_number};
 use crate::kernel::{self, Built, Kernel, Lengths, elements};
 use crate::upstream;
@@ -26,7 +27,8 @@ pub(super) fn mat_mul(ctx: &ParsingContext, node: &NodeProto) -> Built {
         };
         inputs.iter().all(known) && inputs.iter().any(|fact| fact.rank() > 1)
     };
-    upstream::build_if(ctx, node, suits, MatMul)
+    let (usual, outer) = upstream::build_if(ctx, node, suits, MatMul)?;
+    Ok((dense::or_dense(usual, false), outer))
 }
 
 pub(super) fn gemm(ctx: &ParsingContext, node: &NodeProto) -> Built {
@@ -37,7 +39,11 @@ pub(super) fn gemm(ctx: &ParsingContext, node: &NodeProto) -> Built {
         transposed: [flag("transA")?, flag("transB")?],
     };
     let single = |inputs: &[TypedFact]| inputs.iter().all(|fact| fact.datum_type == f32::datum_type());
-    upstream::build_if(ctx, node, single, gemm)
+    let transposed = gemm.transposed;
+    // A factor would be taken into the weights, and rounded there.
+    let is_plain = !transposed[0] && gemm.alpha == 1.0 && gemm.beta == 1.0;
+    let (usual, outer) = upstream::build_if(ctx, node, single, gemm)?;
+    Ok((if is_plain { dense::or_dense(usual, transposed[1]) } else { usual }, outer))
 }
 
 fn accept(a: &TypedFact, b: &TypedFact) -> TractResult<()> {

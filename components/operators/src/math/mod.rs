@@ -3,6 +3,7 @@
 
 mod activation;
 mod bit_shift;
+mod dense;
 mod divide;
 mod elementwise;
 mod indices;

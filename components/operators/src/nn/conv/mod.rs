@@ -12,7 +12,8 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_core::ops::cnn::{self, PoolSpec};
 use tract_onnx::tract_hir::internal::*;
 
-use crate::kernel::{Built, elements, mapped};
+use crate::kernel::{Built, elements};
+use crate::typed::{self, Limits, Own};
 use crate::upstream;
 
 mod fuse;
@@ -21,78 +22,21 @@ mod tests;
 
 pub(crate) fn conv(ctx: &ParsingContext, node: &NodeProto) -> Built {
     let (usual, outer) = upstream::build(ctx, node)?;
-    Ok((Box::new(Conv { usual }), outer))
+    Ok((typed::instead(usual, Images), outer))
 }
 
-/// Upstream's operator until the types are known.
+/// Found from upstream's, which has read padding and lengths.
 #[derive(Clone, Debug)]
-struct Conv {
-    usual: Box<dyn InferenceOp>,
-}
+struct Images;
 
-/// Nothing merges operators before they are typed.
-impl PartialEq for Conv {
-    fn eq(&self, _: &Self) -> bool {
-        false
-    }
-}
-
-impl Eq for Conv {}
-
-impl Op for Conv {
-    fn name(&self) -> StaticName {
-        self.usual.name()
-    }
-
-    not_a_typed_op!();
-}
-
-impl EvalOp for Conv {
-    fn eval_out_of_plan(&self, inputs: TVec<TValue>) -> TractResult<Option<TVec<TValue>>> {
-        self.usual.eval_out_of_plan(inputs)
-    }
-
-    fn eval(&self, ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
-        self.usual.eval(ctx, inputs)
-    }
-}
-
-impl InferenceOp for Conv {
-    fn infer_facts(
-        &mut self,
-        inputs: TVec<&InferenceFact>,
-        outputs: TVec<&InferenceFact>,
-        observed: TVec<&InferenceFact>,
-    ) -> TractResult<(TVec<InferenceFact>, TVec<InferenceFact>, TVec<InferenceFact>)> {
-        self.usual.infer_facts(inputs, outputs, observed)
-    }
-
-    fn to_typed(
-        &self,
-        source: &InferenceModel,
-        node: &InferenceNode,
-        target: &mut TypedModel,
-        mapping: &HashMap<OutletId, OutletId>,
-    ) -> TractResult<TVec<OutletId>> {
-        // Upstream reads padding and lengths, and refuses what does not fit; its node is dropped with all that no
-        // output needs.
-        let outlets = self.usual.to_typed(source, node, target, mapping)?;
-        let Some(op) = target.node(outlets[0].node).op_as::<cnn::Conv>() else { return Ok(outlets) };
-        let input = |ix: usize| node.inputs.get(ix).map(|outlet| mapped(mapping, *outlet)).transpose();
-        let fact = |outlet: Option<OutletId>| outlet.map(|outlet| target.outlet_fact(outlet)).transpose();
-        let (Some(x), Some(weights), bias) = (fact(input(0)?)?, fact(input(1)?)?, fact(input(2)?)?) else {
-            return Ok(outlets);
+impl Own for Images {
+    fn typed(&self, usual: &TypedNode, inputs: &[&TypedFact]) -> TractResult<Option<Box<dyn TypedOp>>> {
+        let (Some(op), [x, weights, bias @ ..]) = (usual.op_as::<cnn::Conv>(), inputs) else {
+            return Ok(None);
         };
-        match Convolution::new(op, x, weights, bias)? {
-            Some(op) => {
-                let inputs = [mapped(mapping, node.inputs[0])?];
-                target.wire_node(format!("{}.convolution", node.name), op, &inputs)
-            }
-            None => Ok(outlets),
-        }
+        let own = Convolution::new(op, x, weights, bias.first().copied())?;
+        Ok(own.map(|own| Box::new(own) as Box<dyn TypedOp>))
     }
-
-    as_op!();
 }
 
 /// A convolution of `[N, C, H, W]` or `[N, C, W]` with all that is known of it, and what follows it.
@@ -104,8 +48,7 @@ pub(super) struct Convolution {
     weights: Arc<Weights>,
     bias: Arc<[f32]>,
     adds: bool,
-    floor: f32,
-    ceiling: f32,
+    limits: Limits,
 }
 
 /// Only a clone is equal: comparing weights would cost more than merging two nodes could save.
@@ -113,8 +56,7 @@ impl PartialEq for Convolution {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.weights, &other.weights)
             && Arc::ptr_eq(&self.bias, &other.bias)
-            && (&self.spec, self.adds) == (&other.spec, other.adds)
-            && [self.floor, self.ceiling] == [other.floor, other.ceiling]
+            && (&self.spec, self.adds, self.limits) == (&other.spec, other.adds, other.limits)
     }
 }
 
@@ -153,8 +95,7 @@ impl Convolution {
             weights: Arc::new(weights),
             bias: bias.into(),
             adds: false,
-            floor: f32::NEG_INFINITY,
-            ceiling: f32::INFINITY,
+            limits: Limits::NONE,
         }))
     }
 
@@ -196,8 +137,8 @@ impl EvalOp for Convolution {
         let finish = Finish {
             bias: &self.bias,
             add: inputs.get(1).map(|add| elements(add)).transpose()?,
-            floor: self.floor,
-            ceiling: self.ceiling,
+            floor: self.limits.floor,
+            ceiling: self.limits.ceiling,
         };
         let window = self.window(&x.shape()[2..]);
         let mut plain = output.try_as_plain_ram_mut()?;

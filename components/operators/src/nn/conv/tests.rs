@@ -1,36 +1,9 @@
 //! Against upstream's convolution, and what may be taken into one.
 
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{AttributeProto, ModelProto, NodeProto, TensorProto};
+use tract_onnx::pb::{ModelProto, NodeProto};
 
 use super::*;
-use crate::testing::{float, int, ints, model, node, run_model};
-
-fn numbers(shape: &[usize], step: usize) -> Tensor {
-    let len = shape.iter().product::<usize>();
-    let values = (0..len).map(|ix| ((ix * step) % 23) as f32 / 8.0 - 1.25).collect::<Vec<_>>();
-    tract_ndarray::ArrayD::from_shape_vec(shape, values).unwrap().into_tensor()
-}
-
-/// A node that reads `inputs` and gives `output`.
-fn step(op_type: &str, inputs: &[&str], output: &str, attributes: Vec<AttributeProto>) -> NodeProto {
-    NodeProto {
-        name: output.into(),
-        input: inputs.iter().map(|name| (*name).into()).collect(),
-        output: vec![output.into()],
-        ..node("", op_type, attributes)
-    }
-}
-
-fn initializer(name: &str, tensor: &Tensor) -> TensorProto {
-    TensorProto {
-        name: name.into(),
-        dims: tensor.shape().iter().map(|len| *len as i64).collect(),
-        data_type: DataType::Float as i32,
-        float_data: elements::<f32>(tensor).unwrap().into(),
-        ..TensorProto::default()
-    }
-}
+use crate::testing::{float, initializer, int, ints, model, numbers, run_model, step};
 
 fn graph(nodes: Vec<NodeProto>, x: &Tensor, symbolic: bool, constants: &[(&str, &Tensor)]) -> ModelProto {
     let mut model = model(nodes, x, symbolic, &["y"]);
