@@ -8,6 +8,7 @@
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::konst::Const;
 use tract_onnx::tract_core::plan::{EvalContext, SessionId};
+use tract_onnx::tract_core::tract_linalg;
 use tract_onnx::tract_hir::internal::*;
 
 use crate::ml::one_hot_columns;
@@ -27,6 +28,9 @@ impl Plan {
     /// A node that tract cannot optimise, with its name.
     pub fn new(mut model: TypedModel) -> TractResult<Self> {
         one_hot_columns::fuse(&mut model)?;
+        // tract makes its table of routines when it is first asked for one. For a packed model, whose memory is that of
+        // this moment, that would be in the first prediction of each sandbox.
+        let _ = tract_linalg::routines::softmax_rows_f32();
         let tract = model.into_optimized()?.into_runnable()?;
         let steps = Steps::new(&tract)?;
         Ok(Self { tract, steps })
