@@ -11,6 +11,7 @@
 //! differently, and knows neither blocks nor 16 bits nor scales that are computed; its `DequantizeLinear` is
 //! used where it is right. Errors: other types, shapes that do not fit, an axis out of range.
 
+use edgewit_kernels::int8::{self, Side};
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::pb::tensor_proto::DataType;
@@ -84,6 +85,23 @@ impl Linear {
         }
     }
 
+    /// Floats as bytes of one scale, the usual case, eight at a time.
+    fn bytes(&self, x: &Tensor, scale: &Tensor, zero: Option<&Tensor>) -> TractResult<Option<Tensor>> {
+        let output = self.output(scale.datum_type(), zero.map(Tensor::datum_type));
+        let floats = x.datum_type() == DatumType::F32 && scale.datum_type() == DatumType::F32;
+        let plain = floats && scale.len() == 1 && self.block == 0 && self.half != Some(true);
+        if self.back || !plain || ![DatumType::I8, DatumType::U8].contains(&output) {
+            return Ok(None);
+        }
+        let zero = zero.map(|zero| zero.cast_to::<i32>()).transpose()?;
+        let zero = zero.as_ref().map(|zero| elements::<i32>(zero)).transpose()?;
+        let side = Side { zero: zero.map_or(0, |zero| zero[0]), signed: output == DatumType::I8 };
+        let mut y = Tensor::zero_dt(output, x.shape())?;
+        let scale = elements::<f32>(scale)?[0];
+        int8::quantize(elements::<f32>(x)?, scale, side, y.try_as_plain_ram_mut()?.as_bytes_mut());
+        Ok(Some(y))
+    }
+
     /// For the index of an element the index of its scale.
     fn scale_at(&self, x: &[usize], scale: &[usize]) -> TractResult<Box<dyn Fn(usize) -> usize>> {
         if scale.iter().product::<usize>() == 1 {
@@ -142,6 +160,9 @@ impl Kernel for Linear {
                 zero.shape(),
                 scale.shape()
             );
+        }
+        if let Some(y) = self.bytes(x, scale, zero)? {
+            return Ok(tvec!(y));
         }
         let at = self.scale_at(x.shape(), scale.shape())?;
         let output = self.output(scale.datum_type(), zero.map(Tensor::datum_type));
