@@ -34,6 +34,10 @@ impl Own for Factors {
         let Some(matrix) = matrix.konst.as_ref().filter(|matrix| is_float(matrix)) else { return Ok(None) };
         let &[rows, columns] = matrix.shape() else { return Ok(None) };
         let (depth, outputs) = if self.transposed { (columns, rows) } else { (rows, columns) };
+        // A product with a vector, for which upstream has kernels; panels of four would compute three for nothing.
+        if outputs == 1 {
+            return Ok(None);
+        }
         let fits = x.datum_type == f32::datum_type()
             && x.rank() > 1
             && x.shape.last() == Some(&depth.to_dim())
