@@ -2,7 +2,7 @@
 //!
 //! Steps: [`Weights::new`] lays the weights out once; [`multiply`] takes four rows at a time, and what is left one by
 //! one. A row's answer is the same, bit for bit, whichever rows are beside it: each sum is taken in the same order in
-//! both loops.
+//! both loops. One output alone is a product with a vector, which is summed along the depth.
 
 use crate::simd::{F32x4, each};
 use crate::tile::{COLUMNS, ROWS, halves};
@@ -18,9 +18,11 @@ type Pair = [[f32; COLUMNS]; STEPS];
 type Single = [[f32; 4]; STEPS];
 
 /// A matrix `[depth][outputs]`, laid out for [`multiply`]: eight outputs behind each other, the last four or fewer by
-/// themselves, both axes padded to four with zeros.
+/// themselves, both axes padded to four with zeros. A single output is laid out as it comes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Weights {
+    /// `[depth]` where there is one output, else nothing.
+    vector: Vec<f32>,
     /// `[outputs / 8][depth / 4]`.
     pairs: Vec<Pair>,
     /// `[depth / 4]`, or nothing.
@@ -36,6 +38,9 @@ impl Weights {
     /// When there are not `depth * outputs` values.
     pub fn new(values: &[f32], depth: usize, outputs: usize, transposed: bool) -> Self {
         assert_eq!(values.len(), depth * outputs, "the matrix has another length");
+        if outputs == 1 {
+            return Self { vector: values.into(), pairs: vec![], last: vec![], depth, outputs };
+        }
         let value = |step: usize, output: usize| match (step < depth && output < outputs, transposed) {
             (false, _) => 0.0,
             (true, false) => values[step * outputs + output],
@@ -58,7 +63,7 @@ impl Weights {
                 std::array::from_fn(|output| value(quad * STEPS + step, first + output))
             })
         });
-        Self { pairs, last: last.collect(), depth, outputs }
+        Self { vector: vec![], pairs, last: last.collect(), depth, outputs }
     }
 
     /// Inputs of a row.
@@ -116,6 +121,13 @@ pub fn multiply(weights: &Weights, rows: &[f32], finish: &Finish<'_>, output: &m
     assert_eq!(output.len(), count * outputs, "the output has another length");
     assert_eq!(rows.len(), count * depth, "the input has another length");
     assert!(finish.bias.is_empty() || finish.bias.len() == outputs, "the bias has another length");
+    if outputs == 1 {
+        for (row, output) in output.iter_mut().enumerate() {
+            let sums = dot(&rows[row * depth..][..depth], &weights.vector);
+            finish.write(sums, 0, std::slice::from_mut(output));
+        }
+        return;
+    }
     let pairs = outputs.div_ceil(4) / 2;
     let in_fours = count / ROWS * ROWS;
     for top in (0..in_fours).step_by(TALL) {
@@ -276,6 +288,31 @@ fn one_step(row: F32x4, panel: &Pair, sums: &mut [F32x4; 2]) {
         let (left, right) = halves(panel);
         *sums = [x.mul_add(left, sums[0]), x.mul_add(right, sums[1])];
     }
+}
+
+/// A row by the only column, in the first lane. Sixteen sums: faster than one, and where large terms cancel each other
+/// less is lost.
+#[inline(never)]
+fn dot(row: &[f32], column: &[f32]) -> F32x4 {
+    let (row, row_rest) = row.as_chunks::<STEPS>();
+    let (column, column_rest) = column.as_chunks::<STEPS>();
+    let count = row.len().min(column.len());
+    let (row, column) = (&row[..count], &column[..count]);
+    let mut sums = [F32x4::splat(0.0); 4];
+    let mut ix = 0;
+    while ix + 4 <= count {
+        sums = each!(next in [0 1 2 3] => {
+            F32x4::load(&row[ix + next]).mul_add(F32x4::load(&column[ix + next]), sums[next])
+        });
+        ix += 4;
+    }
+    while ix < count {
+        sums[0] = F32x4::load(&row[ix]).mul_add(F32x4::load(&column[ix]), sums[0]);
+        ix += 1;
+    }
+    sums[1] = F32x4::load_part(row_rest).mul_add(F32x4::load_part(column_rest), sums[1]);
+    let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    (sum.lane::<0>() + sum.lane::<1>()) + (sum.lane::<2>() + sum.lane::<3>())
 }
 
 /// A row by the last four columns. Each sum is one chain, as in the other loops: four chains would take a quarter of the

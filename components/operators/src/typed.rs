@@ -11,9 +11,13 @@ use crate::kernel::{elements, mapped};
 
 /// How an operator of ours is found.
 pub(crate) trait Own: std::any::Any + std::fmt::Debug + Clone + Send + Sync {
-    /// The operator, which reads the first input alone, or None where upstream's must stay. `usual` is upstream's node
-    /// that gives the output.
+    /// The operator, or None where upstream's must stay. `usual` is upstream's node that gives the output.
     fn typed(&self, usual: &TypedNode, inputs: &[&TypedFact]) -> TractResult<Option<Box<dyn TypedOp>>>;
+
+    /// What it reads, given what upstream's node reads and what the model's does: of that the first.
+    fn reads<'a>(&self, _usual: &'a [OutletId], inputs: &'a [OutletId]) -> &'a [OutletId] {
+        &inputs[..1]
+    }
 }
 
 /// `usual`, until `own` finds another.
@@ -79,15 +83,12 @@ impl<T: Own> InferenceOp for Instead<T> {
         let outlets = self.usual.to_typed(source, node, target, mapping)?;
         let inputs = node.inputs.iter().map(|outlet| mapped(mapping, *outlet));
         let inputs = inputs.collect::<TractResult<TVec<_>>>()?;
-        let own = {
-            let facts = inputs.iter().map(|outlet| target.outlet_fact(*outlet));
-            let facts = facts.collect::<TractResult<TVec<_>>>()?;
-            self.own.typed(target.node(outlets[0].node), &facts)?
-        };
-        match own {
-            Some(op) => target.wire_node(format!("{}.own", node.name), op, &inputs[..1]),
-            None => Ok(outlets),
-        }
+        let usual = target.node(outlets[0].node);
+        let facts = inputs.iter().map(|outlet| target.outlet_fact(*outlet));
+        let own = self.own.typed(usual, &facts.collect::<TractResult<TVec<_>>>()?)?;
+        let Some(op) = own else { return Ok(outlets) };
+        let reads = TVec::from(self.own.reads(&usual.inputs, &inputs));
+        target.wire_node(format!("{}.own", node.name), op, &reads)
     }
 
     as_op!();

@@ -1,18 +1,23 @@
-//! `ai.onnx.Div` and `Mod` of integers, whose divisor may be zero.
+//! `ai.onnx.Div` and `Mod`: integers, whose divisor may be zero, and floats, whose quotient is rounded once.
 //!
 //! Sources: <https://onnx.ai/onnx/operators/onnx__Div.html> and
 //! <https://onnx.ai/onnx/operators/onnx__Mod.html>. Inputs of the same integer type, broadcast to each other.
 //! `Div` rounds towards zero; the remainder of `Mod` has the sign of the divisor or, with `fmod` 1, of the
-//! dividend. tract panics on a division by zero; it is used for floats, and for divisors that are known while
-//! typing not to be zero. Errors: a division by zero, shapes that do not broadcast.
+//! dividend. tract panics on a division by zero; it is used for divisors that are known while typing not to be zero,
+//! and for floats, but not its way to divide by a constant: it multiplies by the reciprocal, which rounds twice, and
+//! depending on the order in which it simplifies a graph only one of two equal quotients. Errors: a division by zero,
+//! shapes that do not broadcast.
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_core::broadcast::multi_broadcast;
+use tract_onnx::tract_core::ops::binary::{BinMiniOp, TypedBinOp};
+use tract_onnx::tract_core::ops::math::Div;
 use tract_onnx::tract_hir::internal::*;
 
 use super::number::{Number, with_number};
 use crate::kernel::{self, Built, Kernel, Lengths, elements};
+use crate::typed::{self, Own};
 use crate::upstream;
 
 pub(super) fn divide(ctx: &ParsingContext, node: &NodeProto) -> Built {
@@ -21,7 +26,46 @@ pub(super) fn divide(ctx: &ParsingContext, node: &NodeProto) -> Built {
         (_, 0) => Kind::Floored,
         _ => Kind::Truncated,
     };
-    upstream::build_if(ctx, node, suits, Divide { kind })
+    let (usual, outer) = upstream::build_if(ctx, node, suits, Divide { kind })?;
+    Ok((if matches!(kind, Kind::Quotient) { typed::instead(usual, Quotient) } else { usual }, outer))
+}
+
+/// Division of floats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Quotient;
+
+impl Own for Quotient {
+    fn typed(&self, usual: &TypedNode, inputs: &[&TypedFact]) -> TractResult<Option<Box<dyn TypedOp>>> {
+        let divides = usual.op_as::<TypedBinOp>().filter(|op| op.0.is::<Div>());
+        let floats = inputs.iter().all(|fact| fact.datum_type.is_float());
+        Ok(divides.filter(|_| floats).map(|op| TypedBinOp(Box::new(self.clone()), op.1).into()))
+    }
+
+    fn reads<'a>(&self, usual: &'a [OutletId], _: &'a [OutletId]) -> &'a [OutletId] {
+        usual
+    }
+}
+
+impl BinMiniOp for Quotient {
+    fn name(&self) -> &'static str {
+        "Div"
+    }
+
+    fn result_datum_type(&self, a: DatumType, b: DatumType) -> TractResult<DatumType> {
+        Div.result_datum_type(a, b)
+    }
+
+    fn eval_in_a(&self, a: &mut Tensor, b: &Tensor) -> TractResult<()> {
+        Div.eval_in_a(a, b)
+    }
+
+    fn eval_out_of_place(&self, c: &mut Tensor, a: &Tensor, b: &Tensor) -> TractResult<()> {
+        Div.eval_out_of_place(c, a, b)
+    }
+
+    fn is_commutative(&self) -> bool {
+        false
+    }
 }
 
 fn suits(inputs: &[TypedFact]) -> bool {
@@ -78,7 +122,7 @@ fn divided<T: Number>(kind: Kind, a: &Tensor, b: &Tensor) -> TractResult<Tensor>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{compute, expect, int, node};
+    use crate::testing::{compute, expect, initializer, int, model, node, run_model, step};
 
     #[test]
     fn integers_are_divided_towards_zero() {
@@ -93,6 +137,18 @@ mod tests {
         let inputs = || [Some(tensor1(&[-7i32, 7, -7, 6])), Some(tensor1(&[2i32, -2, -2, 3]))];
         expect(node("", "Mod", vec![]), &inputs(), &[tensor1(&[1i32, -1, -1, 0])]);
         expect(node("", "Mod", vec![int("fmod", 1)]), &inputs(), &[tensor1(&[-1i32, 1, -1, 0])]);
+    }
+
+    #[test]
+    fn a_quotient_of_floats_is_rounded_once() {
+        // By the reciprocal of 1e-5 every third of these is another number.
+        let x = tensor2(&[std::array::from_fn::<f32, 50, _>(|ix| 0.1 + ix as f32)]);
+        for divisor in [tensor0(1e-5f32), tensor1(&[1e-5f32])] {
+            let expected = elements::<f32>(&x).unwrap().iter().map(|x| x / 1e-5).collect::<Vec<_>>();
+            let mut graph = model(vec![step("Div", &["x", "by"], "y", vec![])], &x, true, &["y"]);
+            graph.graph.as_mut().unwrap().initializer = vec![initializer("by", &divisor)];
+            assert_eq!(elements::<f32>(&run_model(graph, &x).unwrap()[0]).unwrap(), expected);
+        }
     }
 
     #[test]

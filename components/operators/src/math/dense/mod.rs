@@ -1,8 +1,8 @@
 //! `MatMul` and `Gemm` of floats by a matrix that is known before the run, by `edgewit_kernels::dense`.
 //!
 //! Inputs: `[.., K]` of two axes or more, of which only K needs to be known before the run; weights `[K, N]`, in a `Gemm`
-//! also transposed; a `Gemm`'s summand, known and the same for each row, without factors. Output: `[.., N]`. All else
-//! stays with [`super::matmul`].
+//! also transposed, or `[K]`; a `Gemm`'s summand, known and the same for each row, without factors. Output: `[.., N]`,
+//! or `[..]`. All else stays with [`super::matmul`].
 //!
 //! One plan serves every batch, and plans share the weights. A constant that is added and the limits of Relu and Clip
 //! are taken in.
@@ -32,12 +32,12 @@ impl Own for Factors {
         let [x, matrix, summand @ ..] = inputs else { return Ok(None) };
         let is_float = |tensor: &Tensor| tensor.datum_type() == f32::datum_type() && tensor.is_plain();
         let Some(matrix) = matrix.konst.as_ref().filter(|matrix| is_float(matrix)) else { return Ok(None) };
-        let &[rows, columns] = matrix.shape() else { return Ok(None) };
-        let (depth, outputs) = if self.transposed { (columns, rows) } else { (rows, columns) };
-        // A product with a vector, for which upstream has kernels; panels of four would compute three for nothing.
-        if outputs == 1 {
-            return Ok(None);
-        }
+        let (depth, outputs) = match *matrix.shape() {
+            [rows, columns] if self.transposed => (columns, rows),
+            [rows, columns] => (rows, columns),
+            [depth] => (depth, 1),
+            _ => return Ok(None),
+        };
         let fits = x.datum_type == f32::datum_type()
             && x.rank() > 1
             && x.shape.last() == Some(&depth.to_dim())
@@ -56,7 +56,8 @@ impl Own for Factors {
             _ => return Ok(None),
         };
         let weights = Weights::new(elements(matrix)?, depth, outputs, self.transposed);
-        Ok(Some(Box::new(Dense { weights: weights.into(), bias: bias.into(), limits: Limits::NONE })))
+        let vector = matrix.rank() == 1;
+        Ok(Some(Box::new(Dense { weights: weights.into(), vector, bias: bias.into(), limits: Limits::NONE })))
     }
 }
 
@@ -64,6 +65,8 @@ impl Own for Factors {
 #[derive(Clone, Debug)]
 struct Dense {
     weights: Arc<Weights>,
+    /// The weights have no axis of outputs, and the output has none either.
+    vector: bool,
     /// A value for each output, or none.
     bias: Arc<[f32]>,
     limits: Limits,
@@ -73,6 +76,7 @@ struct Dense {
 impl PartialEq for Dense {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.weights, &other.weights)
+            && self.vector == other.vector
             && Arc::ptr_eq(&self.bias, &other.bias)
             && self.limits == other.limits
     }
@@ -94,7 +98,10 @@ impl EvalOp for Dense {
     fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let x = &inputs[0];
         let mut shape: TVec<usize> = x.shape().into();
-        *shape.last_mut().context("expected rows, got a scalar")? = self.weights.outputs();
+        shape.pop();
+        if !self.vector {
+            shape.push(self.weights.outputs());
+        }
         // The kernel writes every element; clearing them first costs little beside that.
         let mut output = Tensor::zero::<f32>(&shape)?;
         let Limits { floor, ceiling } = self.limits;
@@ -115,7 +122,9 @@ impl TypedOp for Dense {
         );
         let mut shape: TVec<TDim> = x.shape.to_tvec();
         shape.pop();
-        shape.push(self.weights.outputs().to_dim());
+        if !self.vector {
+            shape.push(self.weights.outputs().to_dim());
+        }
         Ok(tvec!(f32::fact(shape)))
     }
 

@@ -64,6 +64,17 @@ fn a_product_takes_in_a_sum_and_limits() {
 }
 
 #[test]
+fn a_product_with_a_vector_is_a_layer_of_one_output() {
+    let nodes = [step("MatMul", &["x", "w"], "p", vec![]), step("Add", &["p", "b"], "y", vec![])];
+    let bias = tensor1(&[0.5f32]);
+    for len in [1, 7, 16, 45] {
+        for (matrix, x) in [(&[len][..], &[3, len][..]), (&[len], &[2, 3, len]), (&[len, 1], &[1, len])] {
+            check(&nodes, &numbers(x, 5), &[("w", &numbers(matrix, 7)), ("b", &bias)], &["Dense"]);
+        }
+    }
+}
+
+#[test]
 fn what_follows_a_limit_stays_behind_it() {
     let nodes = [
         step("MatMul", &["x", "w"], "p", vec![]),
