@@ -5,11 +5,17 @@
 //! it has seen.
 
 /// From now on at most a MiB of free memory is kept at the end of a heap.
+///
+/// Blocks up to that size come from the heaps. To set the one threshold also ends the adapting of the other, from which
+/// size on a block is mapped by itself; left at its 128 KiB, the tables of every sandbox were mapped and unmapped,
+/// for which all cores stop: half of the requests per second.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub fn keep_little() {
-    // SAFETY: the function takes two integers, and refuses what it does not know.
-    #[allow(unsafe_code, reason = "the C library offers it in no other way")]
-    let _ = unsafe { libc::mallopt(libc::M_TRIM_THRESHOLD, 1 << 20) };
+    for threshold in [libc::M_TRIM_THRESHOLD, libc::M_MMAP_THRESHOLD] {
+        // SAFETY: the function takes two integers, and refuses what it does not know.
+        #[allow(unsafe_code, reason = "the C library offers it in no other way")]
+        let _ = unsafe { libc::mallopt(threshold, 1 << 20) };
+    }
 }
 
 /// Returns what is free within the heaps.
