@@ -30,6 +30,26 @@ impl Window {
         self.kernel == [1, 1] && self.strides == [1, 1] && self.before == [0, 0] && self.input == self.output
     }
 
+    /// The length of a row of [`Self::pad`]: what the last vector of a row of outputs reads, of which one may be more than
+    /// is needed.
+    pub(crate) fn padded_line(&self) -> usize {
+        self.output[1] * self.strides[1] + (self.kernel[1] - 1) * self.dilations[1] + 1
+    }
+
+    /// Copies what the outputs read of a plane into one with zeros around, of rows of [`Self::padded_line`]. The zeros
+    /// stay from plane to plane: `padded` is empty at first, or was filled for the same window.
+    pub(crate) fn pad(&self, plane: &[f32], padded: &mut Vec<f32>) {
+        let [top, left] = self.before;
+        let line = self.padded_line();
+        let tall = (self.output[0] - 1) * self.strides[0] + (self.kernel[0] - 1) * self.dilations[0] + 1;
+        padded.resize(tall * line, 0.0);
+        let count = self.input[1].min(line.saturating_sub(left));
+        let lines = padded.chunks_exact_mut(line).skip(top);
+        for (from, to) in plane.chunks_exact(self.input[1]).zip(lines) {
+            simd::copy(&from[..count], &mut to[left.min(line)..][..count]);
+        }
+    }
+
     /// What the element `tap` of the kernel meets at the outputs `columns`, written to `line`.
     pub(crate) fn line(
         &self,

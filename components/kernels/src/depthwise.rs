@@ -1,7 +1,7 @@
 //! A convolution of one plane with one kernel.
 
 use crate::conv::{Finish, Window};
-use crate::simd::{self, F32x4};
+use crate::simd::F32x4;
 
 /// `kernel` (`[height][width]`) over `plane`, to `output`.
 pub(crate) fn convolve(
@@ -13,6 +13,9 @@ pub(crate) fn convolve(
     scratch: &mut Vec<f32>,
 ) {
     match (window.kernel, window.strides[1], window.dilations[1]) {
+        _ if window.output[1] < 4 || finish.add.is_some() => {
+            any(kernel, window, plane, finish, output, scratch)
+        }
         ([3, 3], 1, 1) => rows::<3, 1>(kernel, window, plane, finish, output, scratch),
         ([3, 3], 2, 1) => rows::<3, 2>(kernel, window, plane, finish, output, scratch),
         ([5, 5], 1, 1) => rows::<5, 1>(kernel, window, plane, finish, output, scratch),
@@ -22,7 +25,9 @@ pub(crate) fn convolve(
     }
 }
 
-/// Kernels of `K` rows and columns with steps of `S`: four outputs at a time, from a copy of the plane with zeros around.
+/// Kernels of `K` rows and columns with steps of `S`: four outputs of a row at a time, of which it has as many or more,
+/// from a copy of the plane with zeros around.
+#[inline(never)]
 fn rows<const K: usize, const S: usize>(
     kernel: &[f32],
     window: &Window,
@@ -35,39 +40,61 @@ fn rows<const K: usize, const S: usize>(
         unreachable!("the kernel has {K} rows of {K}")
     };
     let [height, width] = window.output;
-    let [top, left] = window.before;
-    // Whole vectors, and what a vector of the last outputs reads beyond them.
-    let line = width.next_multiple_of(4) * S + K.next_multiple_of(4) + 4;
-    let tall = (height - 1) * window.strides[0] + (window.kernel[0] - 1) * window.dilations[0] + 1;
-    // The zeros around stay from plane to plane.
-    padded.resize(tall * line, 0.0);
-    let count = window.input[1].min(line.saturating_sub(left));
-    let lines = padded.chunks_exact_mut(line).skip(top);
-    for (from, to) in plane.chunks_exact(window.input[1]).zip(lines) {
-        simd::copy(&from[..count], &mut to[left.min(line)..][..count]);
+    let line = window.padded_line();
+    window.pad(plane, padded);
+    let mut taps = [[F32x4::splat(0.0); K]; K];
+    for (taps, kernel) in taps.iter_mut().zip(kernel) {
+        *taps = kernel.map(F32x4::splat);
     }
     let bias = F32x4::splat(finish.bias.first().copied().unwrap_or(0.0));
+    let (floor, ceiling) = (F32x4::splat(finish.floor), F32x4::splat(finish.ceiling));
+    let [below, next_tap] = [window.strides[0] * line, window.dilations[0] * line];
+    let last = width - 4;
+    // What the last vector of the last row reads.
+    let end = (height - 1) * below + (K - 1) * next_tap + last * S + K - 1 + 4 * S;
+    assert!(end <= padded.len(), "the plane has another length");
     for (y, to) in output.chunks_exact_mut(width).enumerate() {
-        let add = finish.add.map(|add| &add[y * width..][..width]);
-        for x in (0..width).step_by(4) {
+        let mut next = 0;
+        // The host may interrupt at the head of a loop, where all that lives in registers is stored. So a turn is many
+        // vectors.
+        let mut vector = |next: usize| {
+            // The last vector takes outputs again, rather than a part of a vector.
+            let x = next.min(last);
             let mut sum = bias;
-            for (ky, taps) in kernel.iter().enumerate() {
-                let row = y * window.strides[0] + ky * window.dilations[0];
-                let from = &padded[row * line + x * S..][..K - 1 + 4 * S];
-                for (kx, tap) in taps.iter().enumerate() {
-                    let (vectors, _) = from[kx..].as_chunks::<4>();
-                    let value = match S {
-                        1 => F32x4::load(&vectors[0]),
-                        _ => F32x4::load(&vectors[0]).even(F32x4::load(&vectors[1])),
-                    };
-                    sum = F32x4::splat(*tap).mul_add(value, sum);
+            for (ky, taps) in taps.iter().enumerate() {
+                #[allow(unsafe_code, reason = "a check for each element takes as long as the rest")]
+                // SAFETY: what is read ends at `end` or before; see the assertion.
+                unsafe {
+                    let from = padded.get_unchecked(y * below + ky * next_tap + x * S..);
+                    for (kx, tap) in taps.iter().enumerate() {
+                        let value = match S {
+                            1 => F32x4::load_at(from, kx),
+                            _ => F32x4::load_at(from, kx).even(F32x4::load_at(from, kx + 4)),
+                        };
+                        sum = value.mul_add(*tap, sum);
+                    }
                 }
             }
-            let to = &mut to[x..width.min(x + 4)];
-            if let Some(add) = add {
-                sum = sum + F32x4::load_part(&add[x..][..to.len()]);
+            sum.at_least(floor).at_most(ceiling).store_part(&mut to[x..][..4]);
+        };
+        loop {
+            vector(next);
+            if next + 4 >= width {
+                break;
             }
-            finish.clamp(sum).store_part(to);
+            vector(next + 4);
+            if next + 8 >= width {
+                break;
+            }
+            vector(next + 8);
+            if next + 12 >= width {
+                break;
+            }
+            vector(next + 12);
+            next += 16;
+            if next >= width {
+                break;
+            }
         }
     }
 }

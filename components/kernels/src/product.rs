@@ -1,5 +1,7 @@
 //! A convolution as a matrix product: weights by patches, the patches gathered a block at a time.
 
+use core::ops::Range;
+
 use crate::conv::{Finish, Window};
 use crate::simd::{self, F32x4};
 use crate::tile::{self, COLUMNS, ROWS, Sums};
@@ -122,6 +124,8 @@ impl Place<'_> {
 pub(crate) struct Scratch {
     patches: Vec<[f32; COLUMNS]>,
     line: Vec<f32>,
+    padded: Vec<f32>,
+    starts: Vec<usize>,
 }
 
 impl Scratch {
@@ -131,12 +135,24 @@ impl Scratch {
         &mut self,
         window: &Window,
         image: &[f32],
-        steps: core::ops::Range<usize>,
-        columns: core::ops::Range<usize>,
+        steps: Range<usize>,
+        columns: Range<usize>,
     ) -> &[[f32; COLUMNS]] {
         let panels = columns.len().div_ceil(COLUMNS);
         self.patches.resize(panels * steps.len(), [0.0; COLUMNS]);
-        self.line.resize(panels * COLUMNS, 0.0);
+        let [taps, plane] = [window.kernel, window.input].map(|[height, width]| height * width);
+        let in_vectors = window.strides[1] == 1 && window.output[1].is_multiple_of(4);
+        if in_vectors && !window.is_pointwise() && taps * columns.len() >= plane {
+            self.by_vector(window, image, steps, columns);
+        } else {
+            self.by_line(window, image, steps, columns);
+        }
+        &self.patches
+    }
+
+    /// Any window: a step for all columns, then to the panels.
+    fn by_line(&mut self, window: &Window, image: &[f32], steps: Range<usize>, columns: Range<usize>) {
+        self.line.resize(columns.len().next_multiple_of(COLUMNS), 0.0);
         let plane = window.input[0] * window.input[1];
         let [height, width] = window.kernel;
         for (ix, step) in steps.clone().enumerate() {
@@ -157,6 +173,37 @@ impl Scratch {
                 simd::copy(rest, &mut to[..rest.len()]);
             }
         }
-        &self.patches
+    }
+
+    /// Where four columns from a multiple of four on lie beside each other in the input: from a copy of the plane with
+    /// zeros around, so that no vector needs to know of an edge.
+    fn by_vector(&mut self, window: &Window, image: &[f32], steps: Range<usize>, columns: Range<usize>) {
+        let Self { patches, padded, starts, .. } = self;
+        let [height, width] = window.kernel;
+        let plane = window.input[0] * window.input[1];
+        let line = window.padded_line();
+        starts.clear();
+        starts.extend(columns.step_by(4).map(|column| {
+            let (y, x) = (column / window.output[1], column % window.output[1]);
+            y * window.strides[0] * line + x
+        }));
+        padded.clear();
+        let mut channel_of_padded = None;
+        for (ix, step) in steps.clone().enumerate() {
+            let (channel, tap) = (step / (height * width), step % (height * width));
+            if channel_of_padded != Some(channel) {
+                window.pad(&image[channel * plane..][..plane], padded);
+                channel_of_padded = Some(channel);
+            }
+            let tap = tap / width * window.dilations[0] * line + tap % width * window.dilations[1];
+            let from = &padded[tap..];
+            let to = patches.iter_mut().skip(ix).step_by(steps.len());
+            for (starts, to) in starts.chunks(2).zip(to) {
+                let (halves, _) = to.as_chunks_mut::<4>();
+                for (start, half) in starts.iter().zip(halves) {
+                    half.copy_from_slice(&from[*start..][..4]);
+                }
+            }
+        }
     }
 }

@@ -157,6 +157,7 @@ fn pointwise_of_any_size() {
 fn blocks_of_columns_and_of_depth() {
     case(600, 5, [13, 17], [1, 1]).count(2).check(EXACT);
     case(70, 4, [37, 9], [3, 3]).strides([2, 2]).check(EXACT);
+    case(130, 4, [12, 12], [5, 5]).check(EXACT);
 }
 
 #[test]
@@ -164,7 +165,9 @@ fn steps_dilations_and_padding() {
     for strides in [[1, 1], [2, 2], [2, 1], [1, 3], [3, 2]] {
         for kernel in [[1, 1], [2, 3], [3, 3], [7, 7], [1, 5]] {
             case(3, 6, [9, 14], kernel).strides(strides).check(EXACT);
+            case(3, 6, [9, 16], kernel).strides(strides).count(2).check(EXACT);
             case(3, 6, [17, 21], kernel).dilations([2, 3]).strides(strides).check(EXACT);
+            case(3, 6, [17, 24], kernel).dilations([2, 3]).strides(strides).check(EXACT);
             case(3, 6, [9, 14], kernel).before([0, 0]).strides(strides).check(EXACT);
             case(3, 6, [9, 14], kernel).before([4, 5]).strides(strides).check(EXACT);
         }
@@ -189,6 +192,7 @@ fn depthwise_of_any_kernel() {
     case(3, 3, [19, 14], [3, 3]).groups(3).dilations([2, 2]).check(EXACT);
     case(3, 3, [19, 14], [3, 3]).groups(3).dilations([2, 1]).check(EXACT);
     case(3, 3, [1, 2], [3, 3]).groups(3).check(EXACT);
+    case(3, 3, [3, 37], [3, 3]).groups(3).check(EXACT);
 }
 
 #[test]
