@@ -113,12 +113,12 @@ fn bad_settings_are_refused_with_the_flag_and_what_it_takes() {
             .iter()
             .for_each(|word| assert!(refused.err.contains(word), "`{word}` is not in {}", refused.err));
     };
-    check(&["--models", "nowhere"], &["--models nowhere"]);
+    check(&["--models", "nowhere"], &["models.folder (--models)", "nowhere"]);
     check(&["--listen", "here"], &["--listen"]);
     let models = model("churn");
     let models = models.parent().and_then(|path| path.to_str()).expect("text");
     check(&["--models", models, "--memory-mb", "1"], &["--memory-mb", "16"]);
-    check(&["--models", models, "--default-model", "nothing"], &["--default-model nothing"]);
+    check(&["--models", models, "--default-model", "nothing"], &["--default-model", "no model nothing"]);
     let empty = tempfile::tempdir().expect("a folder");
     check(
         &["--models", empty.path().to_str().expect("text")],

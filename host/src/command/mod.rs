@@ -1,6 +1,7 @@
 //! The command line: one file for each command, each a thin layer over the library.
 
 mod check;
+mod config;
 mod inspect;
 mod pack;
 mod predict;
@@ -31,6 +32,7 @@ enum Command {
     Predict(predict::PredictArgs),
     Verify(verify::VerifyArgs),
     Serve(serve::ServeCommand),
+    Config(config::ConfigArgs),
 }
 
 impl Cli {
@@ -46,6 +48,7 @@ impl Cli {
             Command::Predict(args) => predict::run(args),
             Command::Verify(args) => verify::run(args),
             Command::Serve(args) => serve::run(args),
+            Command::Config(args) => config::run(args),
         }
     }
 }

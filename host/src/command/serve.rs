@@ -10,7 +10,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::config::{ServeArgs, ServeConfig};
+use crate::config::{Loaded, ServeConfig, ServeFlags};
 use crate::http::{self, App};
 use crate::pack::cache::ModelCache;
 use crate::pack::source::{self, Source};
@@ -23,13 +23,15 @@ use crate::telemetry::Telemetry;
 #[derive(Debug, Args)]
 pub(super) struct ServeCommand {
     #[command(flatten)]
-    args: ServeArgs,
+    flags: ServeFlags,
 }
 
 pub(super) fn run(command: ServeCommand) -> Result<ExitCode> {
-    let config = ServeConfig::new(command.args)?;
+    let loaded = Loaded::new(&command.flags)?;
+    let config = ServeConfig::new(loaded.settings)?;
     keep_little();
     start_logs();
+    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     // These threads read and write sockets only. The workers compute, one on each core, so half as many of
     // these leave them the time.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -69,7 +71,10 @@ async fn serve(config: ServeConfig) -> Result<()> {
     let sources = folders.iter().map(|folder| Source::read(folder)).collect::<Result<Vec<_>, _>>()?;
     let default = match (&config.default_model, sources.first()) {
         (Some(name), _) if !sources.iter().any(|source| source.name == *name) => {
-            anyhow::bail!("--default-model {name}: there is no such model in {}", config.models.display())
+            anyhow::bail!(
+                "models.default (--default-model): there is no model {name} in {}",
+                config.models.display()
+            )
         }
         (Some(name), _) => Some(name.clone()),
         (None, first) => first.map(|source| source.name.clone()),
@@ -79,8 +84,9 @@ async fn serve(config: ServeConfig) -> Result<()> {
         registry.announce(&source.name, &source.version);
     }
     let workers = Workers::start(config.workers, config.queue, telemetry.clone())?;
-    let listener =
-        TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("server.listen (--listen): cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
     println!("listening on http://{address}");
 

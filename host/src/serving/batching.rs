@@ -1,6 +1,7 @@
 //! Whether a deployment puts requests together: what the manifest and the host say, whether the
 //! model can take it, and what it gains.
 
+use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
 use edgewit_core::rows::Rows;
@@ -11,7 +12,8 @@ use super::{Deployment, Isolation};
 use crate::telemetry::Telemetry;
 
 /// Which models predict requests together.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum BatchingMode {
     /// Those whose model.toml has [batching].
     #[default]

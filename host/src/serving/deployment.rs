@@ -1,5 +1,6 @@
 //! One version of one model, ready to predict.
 
+use serde::{Deserialize, Serialize};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -13,7 +14,8 @@ use crate::runtime::{self, Instance, Limits, Program};
 use crate::telemetry::{ModelLabels, ModelMetrics, Telemetry};
 
 /// Whether requests share a sandbox.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Isolation {
     /// Each request gets a sandbox of its own, started for it and dropped after it.
     #[default]

@@ -1,0 +1,183 @@
+//! The flags of `edgewit serve` and their environment variables: each setting of a file, by the same section and key.
+//!
+//! A flag that is not given is left out when the flags are written as a table, which is then laid over that of the
+//! file. An argument's id is the path of its setting.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::serving::{BatchingMode, Isolation};
+
+/// The flags of `edgewit serve`.
+#[derive(Debug, Clone, Default, Args, Serialize)]
+pub struct ServeFlags {
+    /// File of settings [default: edgewit.toml in the working folder, where there is one].
+    #[arg(long, env = "EDGEWIT_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    models: ModelFlags,
+    #[command(flatten)]
+    server: ServerFlags,
+    #[command(flatten)]
+    limits: LimitFlags,
+    #[command(flatten)]
+    cache: CacheFlags,
+}
+
+/// A setting as errors name it: its path and, where it has one, its flag.
+pub(super) fn named(path: &str) -> String {
+    let command = ServeFlags::augment_args(clap::Command::new("serve"));
+    let flag = command.get_arguments().find(|argument| argument.get_id() == path);
+    match flag.and_then(clap::Arg::get_long) {
+        Some(flag) => format!("{path} (--{flag})"),
+        None => path.to_owned(),
+    }
+}
+
+#[derive(Debug, Clone, Default, Args, Serialize)]
+struct ModelFlags {
+    /// Folder of models: <name>/<version>/model.onnx [default: models].
+    #[arg(id = "models.folder", long = "models", env = "EDGEWIT_MODELS", value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Model of requests that name none [default: the only model, else the first by name].
+    #[arg(id = "models.default", long = "default-model", env = "EDGEWIT_DEFAULT_MODEL", value_name = "NAME")]
+    default: Option<String>,
+    /// Whether requests share a sandbox [default: request].
+    #[arg(
+        id = "models.isolation",
+        long = "isolation",
+        env = "EDGEWIT_ISOLATION",
+        value_enum,
+        value_name = "ISOLATION"
+    )]
+    isolation: Option<Isolation>,
+    /// Which models predict requests together, which takes --isolation reuse [default: manifest].
+    #[arg(
+        id = "models.batching",
+        long = "batching",
+        env = "EDGEWIT_BATCHING",
+        value_enum,
+        value_name = "MODE"
+    )]
+    batching: Option<BatchingMode>,
+    /// Most rows of such a batch, where model.toml does not say [default: 32].
+    #[arg(
+        id = "models.batch_max_size",
+        long = "batch-max-size",
+        env = "EDGEWIT_BATCH_MAX_SIZE",
+        value_name = "ROWS"
+    )]
+    batch_max_size: Option<u32>,
+    /// How long a request waits for others of a batch, in microseconds, where model.toml does not
+    /// say; 0 waits for a free thread and no longer [default: 0].
+    #[arg(
+        id = "models.batch_max_delay_us",
+        long = "batch-max-delay-us",
+        env = "EDGEWIT_BATCH_MAX_DELAY_US",
+        value_name = "US"
+    )]
+    batch_max_delay_us: Option<u64>,
+    /// Memory for outputs of models whose model.toml has response_cache = true, in MiB; 0 keeps
+    /// none [default: 0].
+    #[arg(
+        id = "models.response_cache_mb",
+        long = "response-cache-mb",
+        env = "EDGEWIT_RESPONSE_CACHE_MB",
+        value_name = "MIB"
+    )]
+    response_cache_mb: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, Args, Serialize)]
+struct ServerFlags {
+    /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8080].
+    #[arg(id = "server.listen", long = "listen", env = "EDGEWIT_LISTEN", value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Threads that predict [default: one per core].
+    #[arg(id = "server.workers", long = "workers", env = "EDGEWIT_WORKERS", value_name = "N")]
+    workers: Option<usize>,
+    /// Requests that may wait for a thread; one more gets a 503 [default: 256].
+    #[arg(id = "server.queue", long = "queue", env = "EDGEWIT_QUEUE", value_name = "N")]
+    queue: Option<usize>,
+    /// Time for requests in flight after a signal to stop, in seconds [default: 30].
+    #[arg(
+        id = "server.drain_seconds",
+        long = "drain-seconds",
+        env = "EDGEWIT_DRAIN_SECONDS",
+        value_name = "S"
+    )]
+    drain_seconds: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, Args, Serialize)]
+struct LimitFlags {
+    /// Time for one prediction, in milliseconds [default: 10000].
+    #[arg(id = "limits.deadline_ms", long = "deadline-ms", env = "EDGEWIT_DEADLINE_MS", value_name = "MS")]
+    deadline_ms: Option<u64>,
+    /// Memory of one sandbox, in MiB [default: 512].
+    #[arg(id = "limits.memory_mb", long = "memory-mb", env = "EDGEWIT_MEMORY_MB", value_name = "MIB")]
+    memory_mb: Option<usize>,
+    /// Largest request body, in MiB [default: 16].
+    #[arg(id = "limits.max_body_mb", long = "max-body-mb", env = "EDGEWIT_MAX_BODY_MB", value_name = "MIB")]
+    max_body_mb: Option<usize>,
+    /// Most rows in a batch [default: 10000].
+    #[arg(id = "limits.max_rows", long = "max-rows", env = "EDGEWIT_MAX_ROWS", value_name = "N")]
+    max_rows: Option<usize>,
+}
+
+#[derive(Debug, Clone, Default, Args, Serialize)]
+struct CacheFlags {
+    /// Folder for packed components and compiled code [default: the user's cache folder].
+    #[arg(id = "cache.folder", long = "cache", env = "EDGEWIT_CACHE", value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Command;
+
+    use super::*;
+    use crate::config::Settings;
+
+    /// The arguments, but for the file itself: their paths, and the defaults that their help tells.
+    fn told() -> Vec<(String, Option<String>)> {
+        let command = ServeFlags::augment_args(Command::new("serve"));
+        let arguments = command.get_arguments().filter(|argument| argument.get_id() != "config");
+        arguments
+            .map(|argument| {
+                let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+                let default = help.split_once("[default: ").and_then(|(_, text)| text.split_once(']'));
+                (argument.get_id().to_string(), default.map(|(text, _)| text.to_owned()))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn help_tells_the_defaults() {
+        let settings = toml::Table::try_from(Settings::default()).unwrap();
+        for (path, default) in told() {
+            let (section, key) = path.split_once('.').unwrap();
+            let value = settings.get(section).and_then(|section| section.get(key)).map(|value| match value {
+                toml::Value::String(text) => text.clone(),
+                other => other.to_string(),
+            });
+            // A setting without a default is left out of the table, and its help says what is done then.
+            assert!(value.is_none() || value == default, "{path} is {value:?}, its help says {default:?}");
+            assert!(default.is_some(), "the help of {path} tells no default");
+        }
+    }
+
+    #[test]
+    fn every_flag_is_a_setting() {
+        for (path, _) in told() {
+            let (section, key) = path.split_once('.').unwrap();
+            let text = format!("[{section}]\n{key} = []");
+            let error = toml::from_str::<Settings>(&text).map(|_| ()).unwrap_err().to_string();
+            assert!(!error.contains("unknown field"), "{path}: {error}");
+        }
+    }
+}

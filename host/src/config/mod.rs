@@ -1,0 +1,144 @@
+//! What a file, the environment and flags say, resolved once; inward go only these values.
+//!
+//! Steps: [`Loaded`] puts the sources together to [`Settings`]; [`ServeConfig`] checks them.
+
+mod flags;
+mod load;
+mod settings;
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+use crate::http::RequestLimits;
+use crate::runtime::{EngineConfig, Limits};
+use crate::serving::{BatchingConfig, BatchingMode, Isolation};
+
+pub use flags::ServeFlags;
+pub use load::Loaded;
+pub use settings::{CacheSettings, LimitSettings, ModelSettings, ServerSettings, Settings};
+
+/// Where packed components and machine code are kept between runs.
+#[derive(Debug, Clone, Args)]
+pub struct CacheArgs {
+    /// Folder for packed components and compiled code [default: the user's cache folder].
+    #[arg(long, env = "EDGEWIT_CACHE", value_name = "DIR")]
+    cache: Option<PathBuf>,
+}
+
+impl CacheArgs {
+    /// The folder.
+    ///
+    /// # Errors
+    /// When none is given and the user has no home.
+    pub fn folder(&self) -> Result<PathBuf> {
+        cache_folder(self.cache.clone())
+    }
+}
+
+fn cache_folder(folder: Option<PathBuf>) -> Result<PathBuf> {
+    match folder {
+        Some(folder) => Ok(folder),
+        None => Ok(directories::ProjectDirs::from("", "", "edgewit")
+            .context("there is no home folder to cache in; give --cache DIR")?
+            .cache_dir()
+            .to_owned()),
+    }
+}
+
+/// How to serve.
+#[derive(Debug, Clone)]
+pub struct ServeConfig {
+    /// The folder of models.
+    pub models: PathBuf,
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// The model of requests that name none.
+    pub default_model: Option<String>,
+    /// Whether requests share a sandbox.
+    pub isolation: Isolation,
+    /// Which requests are put together.
+    pub batching: BatchingConfig,
+    /// Bytes of outputs that are kept.
+    pub response_cache: u64,
+    /// What a sandbox may use.
+    pub limits: Limits,
+    /// Threads that predict.
+    pub workers: usize,
+    /// Requests that may wait.
+    pub queue: usize,
+    /// How large a request may be.
+    pub requests: RequestLimits,
+    /// How long to wait for requests in flight at the end.
+    pub drain: Duration,
+    /// The cache folder.
+    pub cache: PathBuf,
+}
+
+impl ServeConfig {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// The text names the setting, what it takes and what came.
+    pub fn new(settings: Settings) -> Result<ServeConfig> {
+        let Settings { server, models, limits, cache } = settings;
+        let folder = models.folder.display();
+        check("models.folder", models.folder.is_dir(), || format!("there is no folder {folder}"))?;
+        at_least("limits.deadline_ms", limits.deadline_ms, 1)?;
+        at_least("limits.memory_mb", limits.memory_mb, 16)?;
+        at_most("limits.memory_mb", limits.memory_mb, 4096)?;
+        at_least("server.workers", server.workers.unwrap_or(1), 1)?;
+        at_least("server.queue", server.queue, 1)?;
+        let shares = models.batching == BatchingMode::Manifest || models.isolation == Isolation::Reuse;
+        check("models.batching", shares, || "auto takes --isolation reuse: a batch shares a sandbox".into())?;
+        at_least("models.batch_max_size", models.batch_max_size, 2)?;
+        at_most("models.response_cache_mb", models.response_cache_mb, 1 << 20)?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(ServeConfig {
+            models: models.folder,
+            listen: server.listen,
+            default_model: models.default,
+            isolation: models.isolation,
+            batching: BatchingConfig {
+                mode: models.batching,
+                max_size: models.batch_max_size,
+                max_delay: Duration::from_micros(models.batch_max_delay_us),
+            },
+            response_cache: models.response_cache_mb << 20,
+            limits: Limits {
+                memory: limits.memory_mb << 20,
+                deadline: Duration::from_millis(limits.deadline_ms),
+            },
+            workers: server.workers.unwrap_or(cores),
+            queue: server.queue,
+            requests: RequestLimits { body: limits.max_body_mb << 20, rows: limits.max_rows },
+            drain: Duration::from_secs(server.drain_seconds),
+            cache: cache_folder(cache.folder)?,
+        })
+    }
+
+    /// An engine with room for every worker in every model, so that a used slot is found again by
+    /// the same model, with its pages still mapped.
+    pub fn engine(&self, models: usize) -> EngineConfig {
+        let pool = (self.workers + 1) * models.max(4);
+        EngineConfig { pool: u32::try_from(pool).unwrap_or(u32::MAX), max_memory: self.limits.memory }
+    }
+}
+
+/// An error about a setting, unless it `holds`.
+fn check(setting: &str, holds: bool, error: impl FnOnce() -> String) -> Result<()> {
+    ensure!(holds, "{}: {}", flags::named(setting), error());
+    Ok(())
+}
+
+fn at_least<T: PartialOrd + Display>(setting: &str, value: T, least: T) -> Result<()> {
+    check(setting, value >= least, || format!("expected at least {least}, got {value}"))
+}
+
+fn at_most<T: PartialOrd + Display>(setting: &str, value: T, most: T) -> Result<()> {
+    check(setting, value <= most, || format!("expected at most {most}, got {value}"))
+}
