@@ -1,8 +1,13 @@
 //! Sandboxes: one for each request, bounded in time and memory, dropped after a fault.
 
 use edgewit::pack::PREDICTOR;
+use edgewit::pack::cache::ModelCache;
+use edgewit::pack::source::Source;
+use edgewit::progress::Progress;
+use edgewit::runtime::{CompileCache, Engine, EngineConfig, Limits};
 use edgewit_tests::onnx::{Dim, Graph};
 use edgewit_tests::server::Server;
+use edgewit_tests::{cache, model};
 use serde_json::json;
 
 /// The sum of the square of the outer product of two vectors: its memory grows with the square
@@ -21,6 +26,20 @@ fn ask(server: &Server, length: usize) -> edgewit_tests::http::Answer {
         { "name": "b", "datatype": "FP32", "shape": [1, length], "data": ones },
     ]});
     server.client.post_json("/v2/models/hungry/infer", &body)
+}
+
+#[test]
+fn a_pool_holds_as_many_sandboxes_as_it_was_made_for() {
+    let engine = Engine::new(&EngineConfig { pool: 3, max_memory: 512 << 20 }).expect("an engine");
+    let compiled = CompileCache::open(&cache().join("compiled")).expect("a cache");
+    let source = Source::read(&model("churn")).expect("a model");
+    let program = ModelCache::new(&engine, &compiled).program(&source, &Progress::silent());
+    let program = program.expect("the model loads");
+    let limits = Limits { memory: 512 << 20, ..Limits::default() };
+    let mut held = (0..3).map(|_| program.instantiate(&limits).expect("a place")).collect::<Vec<_>>();
+    assert!(program.instantiate(&limits).is_err());
+    held.pop();
+    program.instantiate(&limits).expect("the place that was given back");
 }
 
 #[test]

@@ -89,7 +89,8 @@ fn settings(config: &EngineConfig) -> Config {
     if config.pool > 0 {
         let mut pool = PoolingAllocationConfig::default();
         pool.total_component_instances(config.pool)
-            .total_core_instances(config.pool)
+            // A sandbox is two: the model's memory, and the code that imports it.
+            .total_core_instances(config.pool.saturating_mul(2))
             .total_memories(config.pool)
             .total_tables(config.pool)
             .max_memory_size(config.max_memory)
