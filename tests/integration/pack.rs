@@ -33,6 +33,27 @@ fn packing_twice_gives_the_same_bytes_and_imports_nothing() {
 }
 
 #[test]
+fn several_models_are_packed_at_once_and_one_that_fails_leaves_the_others_be() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bad = folder.path().join("bad.onnx");
+    fs::write(&bad, "no model").expect("a file");
+    let output = folder.path().join("packed");
+    let models = [model("churn/1"), bad, model("digits/1"), model("churn")];
+    let arguments = ["pack".into(), "-o".into(), output.clone()].into_iter().chain(models);
+    let pack = run(arguments);
+    assert_eq!(pack.code, Some(1), "{pack:?}");
+    assert!(pack.err.contains("2 of 4 models could not be packed"), "{pack:?}");
+    assert!(pack.out.contains("bad.onnx: ") && pack.out.contains("is another model's"), "{pack:?}");
+    let alone = packed(folder.path(), "alone.wasm");
+    assert!(fs::read(output.join("churn-1.wasm")).expect("churn") == alone, "the two components differ");
+    assert_eq!(fs::read_dir(&output).expect("the folder").count(), 2);
+
+    let file = folder.path().join("alone.wasm");
+    let refused = run(["pack".into(), model("churn"), model("digits"), "-o".into(), file]);
+    assert!(refused.err.contains("expected a folder"), "{refused:?}");
+}
+
+#[test]
 fn models_and_the_predictor_have_their_machine_code_in_common() {
     let folder = tempfile::tempdir().expect("a folder");
     let cache = folder.path().join("cache");
