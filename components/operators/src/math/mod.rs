@@ -15,6 +15,7 @@ mod quantize;
 mod range;
 mod recurrent;
 mod reduce;
+mod softmax;
 mod top_k;
 
 pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
@@ -36,6 +37,7 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     register.insert("Range", range::range);
     register.insert("ScatterElements", indices::scatter_elements);
     register.insert("ScatterND", indices::scatter_nd);
+    register.insert("Softmax", softmax::softmax);
     register.insert("Swish", activation::swish);
     register.insert("TopK", top_k::top_k);
     for name in elementwise::ON_DOUBLES {
