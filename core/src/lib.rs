@@ -7,8 +7,8 @@
 //!
 //! - *Rows*: [`rows::parse_row`] or [`rows::parse_batch`] makes the tensors of a [`RowSchema`];
 //!   [`rows::respond`] reads the model's outputs as a prediction.
-//! - *Tensors*: [`oip::parse_infer`] reads an Open Inference Protocol body,
-//!   [`ModelMetadata::check_inputs`] holds it against the model, [`oip::InferResponse`] answers.
+//! - *Tensors*: [`oip::read`] reads an Open Inference Protocol body and holds it against the model; the
+//!   [`oip::Reply`] that comes with the tensors answers.
 
 pub mod error;
 mod json;

@@ -4,10 +4,12 @@ use std::sync::OnceLock;
 
 use edgewit_tests::command::run;
 use edgewit_tests::edge::{EdgeApplication, EdgeHost, compose};
+use edgewit_tests::http::Client;
 use edgewit_tests::model;
 use edgewit_tests::server::shared;
 use serde_json::{Value, json};
 
+use crate::oip::binary_request;
 use crate::{customer, customer_with};
 
 /// The composed component of a model under a `wasi:http` host of its own.
@@ -68,7 +70,6 @@ fn every_route_answers_as_the_host_does() {
     for path in [
         "/health/live",
         "/health/ready",
-        "/v2",
         "/v2/models/churn",
         "/v2/models/churn/versions/1",
         "/v2/models/x",
@@ -77,6 +78,26 @@ fn every_route_answers_as_the_host_does() {
         let (edge, host) = (edge.client.get(path), server.client.get(path));
         assert_eq!((edge.status, comparable(edge.json())), (host.status, comparable(host.json())), "{path}");
     }
+    // A header that is longer than the body, and then the JSON alone.
+    let (json, binary) = binary_request();
+    let body = [json.as_bytes(), &binary].concat();
+    for length in [body.len() + 1, json.len()] {
+        let headers = [("inference-header-content-length", &*length.to_string())];
+        let ask = |client: &Client| client.post_with("/v2/models/churn/infer", &headers, &body);
+        let (edge, host) = (ask(&edge.client), ask(&server.client));
+        assert_eq!((edge.status, host.status), if length == json.len() { (200, 200) } else { (400, 400) });
+        for header in ["content-type", "inference-header-content-length"] {
+            assert_eq!(edge.header(header), host.header(header), "{header}");
+        }
+        if length == json.len() {
+            assert_eq!(edge.bytes, host.bytes);
+        } else {
+            assert_eq!(comparable(edge.json()), comparable(host.json()));
+        }
+    }
+    let extensions = |client: &Client| client.get("/v2").json()["extensions"].as_array().cloned();
+    let host = extensions(&server.client).expect("a list");
+    assert!(extensions(&edge.client).expect("a list").iter().all(|extension| host.contains(extension)));
     let health = edge.client.get("/health").json();
     assert_eq!(health["models"][0], json!({ "name": "churn", "version": "1", "state": "ready" }));
 }

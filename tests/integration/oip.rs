@@ -19,6 +19,22 @@ fn tensors(rows: usize) -> Vec<Value> {
     customer.as_object().expect("an object").iter().map(tensor).collect()
 }
 
+/// A request for one customer with its numbers as binary data, which asks for binary outputs: the JSON, and what
+/// follows it.
+pub(crate) fn binary_request() -> (String, Vec<u8>) {
+    let (mut inputs, mut binary) = (tensors(1), Vec::new());
+    for input in &mut inputs {
+        if input["datatype"] == "FP32" {
+            let value = input["data"][0].as_f64().expect("a number") as f32;
+            binary.extend_from_slice(&value.to_le_bytes());
+            input["parameters"] = json!({ "binary_data_size": 4 });
+            input.as_object_mut().expect("an object").remove("data");
+        }
+    }
+    let json = json!({ "parameters": { "binary_data_output": true }, "inputs": inputs });
+    (json.to_string(), binary)
+}
+
 #[test]
 fn the_server_and_its_health_are_described() {
     let server = shared();
@@ -101,4 +117,61 @@ fn outputs_are_selected_and_nested_data_is_flattened() {
     let outputs = answer.json()["outputs"].clone();
     assert_eq!(outputs.as_array().map(Vec::len), Some(1));
     assert_eq!(outputs[0]["name"], "probabilities");
+}
+
+#[test]
+fn binary_tensors_give_the_same_numbers_as_json() {
+    let server = shared();
+    let expected = server.client.post_json("/v2/models/churn/infer", &json!({ "inputs": tensors(1) })).json();
+    let (json, binary) = binary_request();
+    let headers = [("inference-header-content-length", &*json.len().to_string())];
+    let body = [json.as_bytes(), &binary].concat();
+    let answer = server.client.post_with("/v2/models/churn/infer", &headers, &body);
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/octet-stream")));
+    let length = answer.header("inference-header-content-length").and_then(|text| text.parse().ok());
+    let (head, mut rest) = answer.bytes.split_at(length.expect("a length"));
+    let head: Value = serde_json::from_slice(head).expect("JSON");
+    for (output, expected) in head["outputs"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .zip(expected["outputs"].as_array().expect("a list"))
+    {
+        for field in ["name", "shape", "datatype"] {
+            assert_eq!(output[field], expected[field]);
+        }
+        let size = output["parameters"]["binary_data_size"].as_u64().expect("a size") as usize;
+        let data = rest.split_off(..size).expect("as much as it says");
+        if output["datatype"] == "BYTES" {
+            let text = str::from_utf8(&data[4..]).expect("text");
+            assert_eq!(
+                (data[..4].to_vec(), json!([text])),
+                ((text.len() as u32).to_le_bytes().into(), expected["data"].clone())
+            );
+        } else {
+            let floats = data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+            let expected = expected["data"]
+                .as_array()
+                .expect("a list")
+                .iter()
+                .map(|value| value.as_f64().expect("a number") as f32);
+            assert!(floats.eq(expected));
+        }
+    }
+    assert!(rest.is_empty());
+}
+
+#[test]
+fn classes_are_answered_with_their_labels() {
+    let server = shared();
+    let row = server.client.post_json("/predict", &customer()).json();
+    let output = json!({ "name": "probabilities", "parameters": { "classification": 1 } });
+    let body = json!({ "inputs": tensors(1), "outputs": [output] });
+    let answer = server.client.post_json("/v2/models/churn/infer", &body).json();
+    let (value, class) = (&row["confidence"], &row["prediction"]);
+    let text = format!("{value}:{class}:{}", row["label"].as_str().expect("a label"));
+    assert_eq!(
+        answer["outputs"],
+        json!([{ "name": "probabilities", "datatype": "BYTES", "shape": [1, 1], "data": [text] }])
+    );
 }

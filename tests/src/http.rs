@@ -9,7 +9,9 @@ pub struct Answer {
     pub status: u16,
     /// The headers.
     pub headers: ureq::http::HeaderMap,
-    /// The body as text.
+    /// The body.
+    pub bytes: Vec<u8>,
+    /// The body as text; what is no text is replaced.
     pub text: String,
 }
 
@@ -55,10 +57,17 @@ impl Client {
         Answer::read(request.send(body.as_ref()))
     }
 
+    /// POST of any bytes with headers.
+    pub fn post_with(&self, path: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Answer {
+        let request = self.agent.post(format!("{}{path}", self.base));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        Answer::read(request.send(body.as_ref()))
+    }
+
     /// POST of JSON under a request id of the client's own.
     pub fn post_json_as(&self, id: &str, path: &str, body: &Value) -> Answer {
-        let request = self.agent.post(format!("{}{path}", self.base)).header("x-request-id", id);
-        Answer::read(request.content_type("application/json").send(body.to_string()))
+        let headers = [("x-request-id", id), ("content-type", "application/json")];
+        self.post_with(path, &headers, body.to_string())
     }
 
     /// POST of JSON.
@@ -70,7 +79,9 @@ impl Client {
 impl Answer {
     fn read(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
         let mut response = response.expect("the server answers");
-        let text = response.body_mut().read_to_string().expect("the answer is text");
-        Answer { status: response.status().as_u16(), headers: response.headers().clone(), text }
+        let body = response.body_mut().with_config().limit(u64::MAX);
+        let bytes = body.read_to_vec().expect("the answer has an end");
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Answer { status: response.status().as_u16(), headers: response.headers().clone(), bytes, text }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use edgewit_core::oip::{self, InferResponse, ServerMetadata};
+use edgewit_core::oip::{self, Body, ServerMetadata};
 use edgewit_core::rows::{self, Rows};
 use edgewit_core::{ErrorBody, Manifest, ModelMetadata, RowSchema, Tensor, TensorMetadata};
 use serde_json::{Value, json};
@@ -46,17 +46,9 @@ pub(crate) fn batch(model: &ModelMetadata, body: &[u8]) -> Result<Vec<u8>, Failu
 }
 
 /// Tensors in, tensors out.
-pub(crate) fn infer(model: &ModelMetadata, body: &[u8]) -> Result<Vec<u8>, Failure> {
-    let request = oip::parse_infer(body).map_err(bad_request)?;
-    model.check_inputs(&request.inputs).map_err(bad_request)?;
-    request.outputs.as_deref().map_or(Ok(()), |outputs| model.check_outputs(outputs)).map_err(bad_request)?;
-    let outputs = compute(request.inputs, request.outputs.as_deref())?;
-    Ok(to_json(&InferResponse {
-        model_name: &model.name,
-        model_version: &model.version,
-        id: request.id.as_deref(),
-        outputs: &outputs,
-    }))
+pub(crate) fn infer(model: &ModelMetadata, body: &[u8], json_length: Option<&[u8]>) -> Result<Body, Failure> {
+    let (inputs, reply) = oip::read(model, body, json_length).map_err(bad_request)?;
+    reply.write(model, &compute(inputs, reply.outputs())?).map_err(internal)
 }
 
 /// The model's inputs and outputs, in the protocol's form.
@@ -64,9 +56,13 @@ pub(crate) fn model(model: &ModelMetadata) -> oip::ModelMetadata {
     oip::ModelMetadata::new(model, vec![model.version.clone()])
 }
 
-/// Who this server is; the host's answer, for its routes are the same.
+/// Who this server is.
 pub(crate) fn server() -> ServerMetadata {
-    ServerMetadata { name: "edgewit".into(), version: env!("CARGO_PKG_VERSION").into(), extensions: vec![] }
+    ServerMetadata {
+        name: "edgewit".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        extensions: oip::EXTENSIONS.map(Into::into).into(),
+    }
 }
 
 /// The composed model is always ready.

@@ -1,5 +1,6 @@
 //! Which path is which answer; the host's paths, for one model.
 
+use edgewit_core::oip::{Body, JSON_LENGTH};
 use edgewit_core::{ErrorBody, ModelMetadata};
 use serde::Serialize;
 use spin_sdk::http::{Method, Request, Response};
@@ -13,7 +14,7 @@ pub(crate) fn route(request: &Request) -> Response {
         Ok(body) => respond(200, body),
         Err(mut error) => {
             error.body.request_id = Some(id.clone());
-            respond(error.status, to_json(&error.body))
+            respond(error.status, to_json(&error.body).into())
         }
     };
     response.into_builder().header("x-request-id", id).build()
@@ -31,7 +32,7 @@ impl Failure {
     }
 }
 
-fn find(request: &Request) -> Result<Vec<u8>, Failure> {
+fn find(request: &Request) -> Result<Body, Failure> {
     let segments = request.path().split('/').skip(1).collect::<Vec<_>>();
     let (route, model, version): (Route, Option<&str>, Option<&str>) = match *segments.as_slice() {
         ["predict"] => (Route::Row, None, None),
@@ -58,17 +59,21 @@ fn find(request: &Request) -> Result<Vec<u8>, Failure> {
     }
     let metadata = answer::metadata()?;
     check(&metadata, model, version)?;
-    match route {
-        Route::Row => answer::row(&metadata, request.body()),
-        Route::Batch => answer::batch(&metadata, request.body()),
-        Route::Infer => answer::infer(&metadata, request.body()),
-        Route::Health => Ok(to_json(&answer::health(&metadata))),
-        Route::Live => Ok(to_json(&serde_json::json!({ "live": true }))),
-        Route::Ready => Ok(to_json(&serde_json::json!({ "ready": true }))),
-        Route::Server => Ok(to_json(&answer::server())),
-        Route::Model => Ok(to_json(&answer::model(&metadata))),
-        Route::ModelReady => Ok(vec![]),
-    }
+    let json = match route {
+        Route::Row => answer::row(&metadata, request.body())?,
+        Route::Batch => answer::batch(&metadata, request.body())?,
+        Route::Infer => {
+            let json_length = request.header(JSON_LENGTH).map(|header| header.as_bytes());
+            return answer::infer(&metadata, request.body(), json_length);
+        }
+        Route::Health => to_json(&answer::health(&metadata)),
+        Route::Live => to_json(&serde_json::json!({ "live": true })),
+        Route::Ready => to_json(&serde_json::json!({ "ready": true })),
+        Route::Server => to_json(&answer::server()),
+        Route::Model => to_json(&answer::model(&metadata)),
+        Route::ModelReady => vec![],
+    };
+    Ok(json.into())
 }
 
 enum Route {
@@ -95,8 +100,13 @@ fn check(metadata: &ModelMetadata, model: Option<&str>, version: Option<&str>) -
     Ok(())
 }
 
-fn respond(status: u16, body: Vec<u8>) -> Response {
-    Response::builder().status(status).header("content-type", "application/json").body(body).build()
+fn respond(status: u16, body: Body) -> Response {
+    let mut response = Response::builder();
+    response.status(status).header("content-type", body.content_type());
+    if let Some(length) = body.json_length {
+        response.header(JSON_LENGTH, length.to_string());
+    }
+    response.body(body.bytes).build()
 }
 
 pub(crate) fn to_json(value: &impl Serialize) -> Vec<u8> {

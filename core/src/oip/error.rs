@@ -2,7 +2,11 @@
 
 use thiserror::Error;
 
-use crate::{ErrorBody, tensor::ValueError};
+use crate::{
+    Datatype, ErrorBody,
+    schema::InputError,
+    tensor::{TensorError, ValueError},
+};
 
 /// What is wrong with an inference request. An input without a name is called `#` and its position.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -85,12 +89,104 @@ pub enum OipError {
         /// The shape of the nested lists.
         came: Vec<u64>,
     },
-    /// Data outside the JSON.
-    #[error("input {input:?}: binary tensor data is not supported, give \"data\" as JSON")]
-    Binary {
+    /// The length of the JSON is not a number, or more than there is.
+    #[error(
+        "the header Inference-Header-Content-Length must be a length of at most {body} bytes, came {came:?}"
+    )]
+    JsonLength {
+        /// The length of the body.
+        body: usize,
+        /// The header.
+        came: String,
+    },
+    /// Binary data that is not there.
+    #[error(
+        "input {input:?}: binary_data_size is {expected}, the body has {left} bytes left after its JSON, whose length \
+         the header Inference-Header-Content-Length says"
+    )]
+    BinarySize {
+        /// The input.
+        input: String,
+        /// The size that was given.
+        expected: u64,
+        /// What the body has.
+        left: usize,
+    },
+    /// More binary data than the inputs say.
+    #[error("the body has {left} bytes more than its inputs say")]
+    Rest {
+        /// How many.
+        left: usize,
+    },
+    /// Data in both places.
+    #[error("input {input:?}: \"data\" and \"binary_data_size\" are both given")]
+    Both {
         /// The input.
         input: String,
     },
+    /// Binary data that does not fill the shape.
+    #[error("input {input:?}: {source}")]
+    Invalid {
+        /// The input.
+        input: String,
+        /// What is wrong with it.
+        source: TensorError,
+    },
+    /// Binary data that is no text.
+    #[error("input {input:?}, element {position}: {problem}")]
+    Text {
+        /// The input.
+        input: String,
+        /// Which element, counted from 0.
+        position: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// `FP16` as JSON, which has no such numbers.
+    #[error("input {input:?}: FP16 cannot be given as JSON, only as binary data")]
+    HalfInput {
+        /// The input.
+        input: String,
+    },
+    /// `FP16` asked for as JSON.
+    #[error("output {output:?}: FP16 cannot be answered as JSON; ask for it with \"binary_data\": true")]
+    HalfOutput {
+        /// The output.
+        output: String,
+    },
+    /// A classification of what has no order.
+    #[error("output {output:?} is {datatype}, which has no classification")]
+    Unranked {
+        /// The output.
+        output: String,
+        /// What it is.
+        datatype: Datatype,
+    },
+    /// A parameter of another type.
+    #[error("the parameter {name:?} must be {expected}, came {came}")]
+    Parameter {
+        /// The parameter.
+        name: &'static str,
+        /// What fits, in words.
+        expected: &'static str,
+        /// What was given.
+        came: String,
+    },
+    /// A tensor in memory that only a client on the same machine could share.
+    #[error("{name:?} is in shared memory, which is not supported; send and ask for the data in the body")]
+    SharedMemory {
+        /// The input or output.
+        name: String,
+    },
+    /// A body of nothing but a tensor, for a model that leaves open what it is.
+    #[error("a body without JSON is for a model of one input with at most one axis of any length: {problem}")]
+    Raw {
+        /// What the model has instead, or what is wrong with the body.
+        problem: String,
+    },
+    /// The tensors or the outputs are not the model's.
+    #[error(transparent)]
+    Input(#[from] InputError),
 }
 
 impl From<&OipError> for ErrorBody {

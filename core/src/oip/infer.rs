@@ -1,7 +1,8 @@
 //! Reads an inference request, each input's data straight into its elements.
 //!
 //! That needs the datatype before the data, which is how clients write an input. Where the data
-//! comes first, its text is kept and read at the end of the input.
+//! comes first, its text is kept and read at the end of the input. Binary data follows the JSON in the
+//! order of the inputs, so each input takes its part off the front.
 
 use std::{borrow::Cow, fmt};
 
@@ -11,22 +12,24 @@ use serde::{
 };
 use serde_json::{Map, Value, value::RawValue};
 
-use super::{InferRequest, OipError};
+use super::{InferRequest, OipError, RequestedOutput, binary};
 use crate::{
     Data, Datatype, Tensor,
     json::{excerpt, explain},
     tensor::{Lists, Scalar, ValueError, Values, element_count},
 };
 
-/// Reads the body of an inference request. The elements of each input fit its shape; whether the
-/// model takes them is not looked at.
-pub fn parse_infer(body: &[u8]) -> Result<InferRequest, OipError> {
+/// Reads the JSON of an inference request and the `binary` data behind it. The elements of each input
+/// fit its shape; whether the model takes them is not looked at.
+pub(super) fn parse(json: &[u8], mut binary: &[u8]) -> Result<InferRequest, OipError> {
     let mut failure = None;
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let outcome = json
-        .deserialize_map(RequestVisitor { failure: &mut failure })
-        .and_then(|request| json.end().map(|()| request));
-    outcome.map_err(|error| failure.unwrap_or_else(|| OipError::Body(explain(body, &error))))
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let outcome = deserializer
+        .deserialize_map(RequestVisitor { failure: &mut failure, binary: &mut binary })
+        .and_then(|request| deserializer.end().map(|()| request));
+    let request =
+        outcome.map_err(|error| failure.unwrap_or_else(|| OipError::Body(explain(json, &error))))?;
+    if binary.is_empty() { Ok(request) } else { Err(OipError::Rest { left: binary.len() }) }
 }
 
 /// Leaves the reason beside the deserializer, whose own errors carry only text.
@@ -35,16 +38,36 @@ fn fail<E: Error>(slot: &mut Option<OipError>, error: OipError) -> E {
     E::custom("")
 }
 
-struct RequestVisitor<'f> {
+struct RequestVisitor<'f, 'b> {
     failure: &'f mut Option<OipError>,
+    binary: &'f mut &'b [u8],
 }
 
 #[derive(Deserialize)]
-struct RequestedOutput {
+struct Output {
     name: String,
+    parameters: Option<OutputParameters>,
 }
 
-impl<'de> Visitor<'de> for RequestVisitor<'_> {
+#[derive(Default, Deserialize)]
+struct OutputParameters {
+    binary_data: Option<bool>,
+    classification: Option<u32>,
+    shared_memory_region: Option<IgnoredAny>,
+}
+
+impl Output {
+    fn finish(self) -> Result<RequestedOutput, OipError> {
+        let Self { name, parameters } = self;
+        let parameters = parameters.unwrap_or_default();
+        if parameters.shared_memory_region.is_some() {
+            return Err(OipError::SharedMemory { name: excerpt(&name) });
+        }
+        Ok(RequestedOutput { name, binary: parameters.binary_data, classes: parameters.classification })
+    }
+}
+
+impl<'de> Visitor<'de> for RequestVisitor<'_, '_> {
     type Value = InferRequest;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,11 +81,14 @@ impl<'de> Visitor<'de> for RequestVisitor<'_> {
             match &*key {
                 "id" => request.id = map.next_value()?,
                 "parameters" => request.parameters = map.next_value::<Option<_>>()?.unwrap_or_default(),
-                "inputs" => inputs = Some(map.next_value_seed(InputsSeed { failure: self.failure })?),
+                "inputs" => {
+                    let seed = InputsSeed { failure: self.failure, binary: self.binary };
+                    inputs = Some(map.next_value_seed(seed)?);
+                }
                 "outputs" => {
-                    let outputs = map.next_value::<Option<Vec<RequestedOutput>>>()?.unwrap_or_default();
-                    let names: Vec<_> = outputs.into_iter().map(|output| output.name).collect();
-                    request.outputs = (!names.is_empty()).then_some(names);
+                    let outputs = map.next_value::<Option<Vec<Output>>>()?.unwrap_or_default();
+                    let outputs: Result<_, _> = outputs.into_iter().map(Output::finish).collect();
+                    request.outputs = outputs.map_err(|error| fail(self.failure, error))?;
                 }
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
@@ -72,11 +98,12 @@ impl<'de> Visitor<'de> for RequestVisitor<'_> {
     }
 }
 
-struct InputsSeed<'f> {
+struct InputsSeed<'f, 'b> {
     failure: &'f mut Option<OipError>,
+    binary: &'f mut &'b [u8],
 }
 
-impl<'de> DeserializeSeed<'de> for InputsSeed<'_> {
+impl<'de> DeserializeSeed<'de> for InputsSeed<'_, '_> {
     type Value = Vec<Tensor>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<Tensor>, D::Error> {
@@ -84,7 +111,7 @@ impl<'de> DeserializeSeed<'de> for InputsSeed<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for InputsSeed<'_> {
+impl<'de> Visitor<'de> for InputsSeed<'_, '_> {
     type Value = Vec<Tensor>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -93,21 +120,23 @@ impl<'de> Visitor<'de> for InputsSeed<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Tensor>, A::Error> {
         let mut inputs = Vec::new();
-        while let Some(input) =
-            list.next_element_seed(InputSeed { failure: self.failure, index: inputs.len() })?
-        {
-            inputs.push(input);
+        loop {
+            let (failure, binary) = (&mut *self.failure, &mut *self.binary);
+            match list.next_element_seed(InputSeed { failure, binary, index: inputs.len() })? {
+                Some(input) => inputs.push(input),
+                None => return Ok(inputs),
+            }
         }
-        Ok(inputs)
     }
 }
 
-struct InputSeed<'f> {
+struct InputSeed<'f, 'b> {
     failure: &'f mut Option<OipError>,
+    binary: &'f mut &'b [u8],
     index: usize,
 }
 
-impl<'de> DeserializeSeed<'de> for InputSeed<'_> {
+impl<'de> DeserializeSeed<'de> for InputSeed<'_, '_> {
     type Value = Tensor;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tensor, D::Error> {
@@ -115,7 +144,7 @@ impl<'de> DeserializeSeed<'de> for InputSeed<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for InputSeed<'_> {
+impl<'de> Visitor<'de> for InputSeed<'_, '_> {
     type Value = Tensor;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -158,7 +187,7 @@ impl<'de> Visitor<'de> for InputSeed<'_> {
                 },
                 Some(_) => {
                     let parameters = map.next_value::<Option<Map<String, Value>>>()?.unwrap_or_default();
-                    input.binary |= parameters.contains_key("binary_data_size");
+                    input.take_parameters(&parameters).map_err(|error| fail(self.failure, error))?;
                     false
                 }
                 None => {
@@ -170,7 +199,7 @@ impl<'de> Visitor<'de> for InputSeed<'_> {
                 return Err(fail(self.failure, OipError::Repeated { input: input.called(), field }));
             }
         }
-        input.finish().map_err(|error| fail(self.failure, error))
+        input.finish(self.binary).map_err(|error| fail(self.failure, error))
     }
 }
 
@@ -184,7 +213,7 @@ struct Input<'de> {
     elements: Option<Elements>,
     /// Data that came before name or datatype.
     unread: Option<&'de RawValue>,
-    binary: bool,
+    binary_data_size: Option<u64>,
 }
 
 impl Input<'_> {
@@ -214,17 +243,37 @@ impl Input<'_> {
         })
     }
 
-    fn finish(mut self) -> Result<Tensor, OipError> {
+    fn take_parameters(&mut self, parameters: &Map<String, Value>) -> Result<(), OipError> {
+        if parameters.contains_key("shared_memory_region") {
+            return Err(OipError::SharedMemory { name: self.called() });
+        }
+        if let Some(size) = parameters.get("binary_data_size") {
+            let expected = "a whole number";
+            let came = || excerpt(&size.to_string());
+            let error = || OipError::Parameter { name: "binary_data_size", expected, came: came() };
+            self.binary_data_size = Some(size.as_u64().ok_or_else(error)?);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, binary: &mut &[u8]) -> Result<Tensor, OipError> {
         let called = self.called();
         let missing = |field| OipError::Field { input: called.clone(), field };
         let name = self.name.clone().ok_or_else(|| missing("name"))?;
         let datatype = self.datatype.ok_or_else(|| missing("datatype"))?;
         let shape = self.shape.take().ok_or_else(|| missing("shape"))?;
-        let elements = match (self.elements.take(), self.unread) {
-            (Some(elements), _) => elements,
-            (None, Some(raw)) => self.read_data(raw, datatype)?,
-            (None, None) if self.binary => return Err(OipError::Binary { input: called }),
-            (None, None) => return Err(missing("data")),
+        let elements = match (self.elements.take(), self.unread, self.binary_data_size) {
+            (None, None, None) => return Err(missing("data")),
+            (None, None, Some(size)) => {
+                let left = binary.len();
+                let part = usize::try_from(size).ok().and_then(|size| binary.split_off(..size));
+                let part = part.ok_or(OipError::BinarySize { input: called, expected: size, left })?;
+                return binary::read(name, datatype, shape, part);
+            }
+            (_, _, Some(_)) => return Err(OipError::Both { input: called }),
+            _ if datatype == Datatype::Fp16 => return Err(OipError::HalfInput { input: called }),
+            (Some(elements), _, None) => elements,
+            (None, Some(raw), None) => self.read_data(raw, datatype)?,
         };
         let Some(expected) = element_count(&shape) else {
             return Err(OipError::TooLarge { input: called, shape });

@@ -61,7 +61,7 @@ impl From<Error> for HttpError {
             Error::UnknownModel(_) | Error::UnknownVersion { .. } | Error::NoDefault => StatusCode::NOT_FOUND,
             Error::NotReady(_) | Error::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Error::Row(row) if row.is_too_many_rows() => StatusCode::PAYLOAD_TOO_LARGE,
-            Error::Row(_) | Error::Oip(_) | Error::Input(_) | Error::NoRows(_) => StatusCode::BAD_REQUEST,
+            Error::Row(_) | Error::Oip(_) | Error::NoRows(_) => StatusCode::BAD_REQUEST,
             Error::Runtime(runtime::Error::InvalidInput(_)) => StatusCode::BAD_REQUEST,
             Error::Runtime(runtime::Error::Unsupported(_)) => StatusCode::NOT_IMPLEMENTED,
             Error::Runtime(runtime::Error::Deadline(_)) => StatusCode::GATEWAY_TIMEOUT,

@@ -11,8 +11,9 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Request, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{get, post};
+use edgewit_core::oip::Body;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
@@ -106,7 +107,13 @@ async fn serve(
     }
     .await;
     deployment.metrics.request(start.elapsed(), result.as_ref().err().map(HttpError::reason));
-    Ok(([(header::CONTENT_TYPE, "application/json")], result?).into_response())
+    Ok(respond(result?))
+}
+
+fn respond(body: Body) -> Response {
+    let content_type = [(header::CONTENT_TYPE, body.content_type())];
+    let json_length = body.json_length.map(|length| [(oip::JSON_LENGTH, HeaderValue::from(length))]);
+    (content_type, AppendHeaders(json_length.into_iter().flatten()), body.bytes).into_response()
 }
 
 async fn metrics(axum::extract::State(app): axum::extract::State<App>) -> Response {

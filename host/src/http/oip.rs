@@ -1,16 +1,19 @@
-//! The Open Inference Protocol over HTTP, in JSON.
+//! The Open Inference Protocol over HTTP: inference, metadata, readiness.
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
-use edgewit_core::oip::{self, InferResponse, ServerMetadata};
-use edgewit_core::{ModelMetadata, Tensor};
+use edgewit_core::Tensor;
+use edgewit_core::oip::{self, ServerMetadata};
 use serde::Deserialize;
 
 use super::error::HttpError;
 use super::{App, serve};
 use crate::serving::{Answer, Deployment, Question};
+
+/// Says how much of a body is JSON.
+pub(super) const JSON_LENGTH: HeaderName = HeaderName::from_static(oip::JSON_LENGTH);
 
 /// The model and, where the path has one, the version.
 #[derive(Deserialize)]
@@ -24,7 +27,7 @@ pub(super) async fn server() -> Json<ServerMetadata> {
     Json(ServerMetadata {
         name: "edgewit".into(),
         version: env!("CARGO_PKG_VERSION").into(),
-        extensions: vec![],
+        extensions: oip::EXTENSIONS.map(Into::into).into(),
     })
 }
 
@@ -53,19 +56,15 @@ pub(super) async fn infer(
     Path(target): Path<Target>,
     request: Request,
 ) -> Result<Response, HttpError> {
-    serve(&app, Some(&target.model), target.version.as_deref(), request, |deployment, body| {
-        let request = oip::parse_infer(body)?;
-        let model = &deployment.metadata;
-        model.check_inputs(&request.inputs)?;
-        request.outputs.as_deref().map_or(Ok(()), |outputs| model.check_outputs(outputs))?;
-        let id = request.id;
+    let json_length = request.headers().get(&JSON_LENGTH).cloned();
+    serve(&app, Some(&target.model), target.version.as_deref(), request, move |deployment, body| {
+        let json_length = json_length.as_ref().map(HeaderValue::as_bytes);
+        let (inputs, reply) = oip::read(&deployment.metadata, body, json_length)?;
+        let outputs = reply.outputs().map(<[String]>::to_vec);
         let answer = move |deployment: &Deployment, outputs: &[Tensor]| {
-            let ModelMetadata { name, version, .. } = &deployment.metadata;
-            let response =
-                InferResponse { model_name: name, model_version: version, id: id.as_deref(), outputs };
-            Ok(serde_json::to_vec(&response)?)
+            Ok(reply.write(&deployment.metadata, outputs)?)
         };
-        Ok((Question { inputs: request.inputs, outputs: request.outputs }, Box::new(answer) as Answer))
+        Ok((Question { inputs, outputs }, Box::new(answer) as Answer))
     })
     .await
 }

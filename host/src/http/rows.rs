@@ -61,7 +61,7 @@ fn question(schema: &RowSchema, mut rows: Rows) -> (Question, Answer) {
     let outputs = schema.requested_outputs().map(<[String]>::to_vec);
     let answer = move |deployment: &Deployment, outputs: &[Tensor]| {
         let response = rows::respond(deployment.row_schema()?, &rows, outputs, SystemTime::now())?;
-        Ok(serde_json::to_vec(&response)?)
+        Ok(serde_json::to_vec(&response)?.into())
     };
     (Question { inputs, outputs }, Box::new(answer))
 }

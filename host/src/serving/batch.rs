@@ -164,6 +164,7 @@ fn outputs(deployment: &Deployment, requests: &[Request], rows: &[u64]) -> Optio
 
 #[cfg(test)]
 mod tests {
+    use edgewit_core::oip::Body;
     use edgewit_core::{Data, Datatype};
     use tokio::sync::oneshot;
 
@@ -171,7 +172,7 @@ mod tests {
     use super::*;
     use crate::telemetry::{ModelLabels, Telemetry};
 
-    type Answered = oneshot::Receiver<Result<Vec<u8>, super::super::Error>>;
+    type Answered = oneshot::Receiver<Result<Body, super::super::Error>>;
 
     fn batcher() -> Batcher {
         let metrics = Telemetry::new().batches(&ModelLabels::default());
@@ -186,7 +187,7 @@ mod tests {
 
     fn request(rows: u64, width: u64) -> (Request, Answered) {
         let (caller, answered) = Caller::waiting(&Telemetry::new());
-        let answer = Box::new(|_: &Deployment, _: &[Tensor]| Ok(vec![]));
+        let answer = Box::new(|_: &Deployment, _: &[Tensor]| Ok(vec![].into()));
         (Request { question: question(rows, width), answer, caller, key: None }, answered)
     }
 

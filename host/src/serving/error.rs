@@ -2,7 +2,6 @@
 
 use edgewit_core::oip::OipError;
 use edgewit_core::rows::{RespondError, RowError};
-use edgewit_core::schema::InputError;
 
 use crate::runtime;
 
@@ -31,12 +30,9 @@ pub enum Error {
     /// The body is not a row or a batch of this model.
     #[error(transparent)]
     Row(#[from] RowError),
-    /// The body is not an inference request.
+    /// The body is not an inference request to this model.
     #[error(transparent)]
     Oip(#[from] OipError),
-    /// The tensors do not fit the model.
-    #[error(transparent)]
-    Input(#[from] InputError),
     /// The model has no rows; use the Open Inference Protocol.
     #[error("{0}")]
     NoRows(String),
@@ -60,7 +56,7 @@ impl Error {
         match self {
             Error::UnknownModel(_) | Error::UnknownVersion { .. } | Error::NoDefault => "not_found",
             Error::NotReady(_) => "not_ready",
-            Error::Row(_) | Error::Oip(_) | Error::Input(_) | Error::NoRows(_) => "invalid_input",
+            Error::Row(_) | Error::Oip(_) | Error::NoRows(_) => "invalid_input",
             Error::Runtime(runtime::Error::InvalidInput(_)) => "invalid_input",
             Error::Runtime(runtime::Error::Unsupported(_)) => "unsupported",
             Error::Runtime(runtime::Error::Execution(_)) => "execution",

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use edgewit_core::Tensor;
+use edgewit_core::oip::Body;
 use tokio::runtime::Handle;
 
 use super::batch::Batcher;
@@ -20,7 +21,7 @@ pub struct Question {
 }
 
 /// Makes the answer's body of the outputs.
-pub type Answer = Box<dyn FnOnce(&Deployment, &[Tensor]) -> Result<Vec<u8>, Error> + Send>;
+pub type Answer = Box<dyn FnOnce(&Deployment, &[Tensor]) -> Result<Body, Error> + Send>;
 
 /// Answers one request. All that computes, `read` and its [`Answer`] included, runs on a worker.
 ///
@@ -30,7 +31,7 @@ pub async fn ask(
     workers: &Workers,
     deployment: Arc<Deployment>,
     read: impl FnOnce(&Deployment) -> Result<(Question, Answer), Error> + Send + 'static,
-) -> Result<Vec<u8>, Error> {
+) -> Result<Body, Error> {
     let (followers, timer) = (workers.clone(), Handle::current());
     workers
         .run(move |mut caller| {

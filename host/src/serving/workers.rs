@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use edgewit_core::oip::Body;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::Error;
@@ -24,7 +25,7 @@ pub struct Workers {
 
 /// Who waits for an answer. Takes a place in the host until it is dropped.
 pub(super) struct Caller {
-    answer: oneshot::Sender<Result<Vec<u8>, Error>>,
+    answer: oneshot::Sender<Result<Body, Error>>,
     queued: Option<Queued>,
     _place: OwnedSemaphorePermit,
 }
@@ -53,7 +54,7 @@ impl Workers {
     ///
     /// # Errors
     /// [`Error::Busy`] at once when too many wait; what the caller is answered otherwise.
-    pub(super) async fn run(&self, job: impl FnOnce(Caller) + Send + 'static) -> Result<Vec<u8>, Error> {
+    pub(super) async fn run(&self, job: impl FnOnce(Caller) + Send + 'static) -> Result<Body, Error> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| Error::Busy)?;
         let (answer, answered) = oneshot::channel();
         let caller = Caller { answer, queued: Some(self.telemetry.queued()), _place: place };
@@ -71,7 +72,7 @@ impl Workers {
 impl Caller {
     /// A caller that came without a host.
     #[cfg(test)]
-    pub(super) fn waiting(telemetry: &Telemetry) -> (Caller, oneshot::Receiver<Result<Vec<u8>, Error>>) {
+    pub(super) fn waiting(telemetry: &Telemetry) -> (Caller, oneshot::Receiver<Result<Body, Error>>) {
         let (answer, answered) = oneshot::channel();
         let places = Arc::new(Semaphore::new(1));
         let place = places.try_acquire_owned().expect("the semaphore has a permit");
@@ -96,7 +97,7 @@ impl Caller {
     }
 
     /// Gives the caller its answer.
-    pub(super) fn answer(self, answer: Result<Vec<u8>, Error>) {
+    pub(super) fn answer(self, answer: Result<Body, Error>) {
         // The caller may have gone in the meantime.
         let _ = self.answer.send(answer);
     }
