@@ -6,6 +6,7 @@ mod bad_requests;
 mod batching;
 mod check;
 mod command_line;
+mod compression;
 mod datatypes;
 mod edge;
 mod golden;

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
 use super::error::HttpError;
+use crate::serving::Error;
 
 /// How much of a refused body is read and thrown away, so that the client gets to read the answer
 /// instead of a reset connection, and for how long.
@@ -21,7 +22,7 @@ pub(super) async fn read(request: Request, limit: usize) -> Result<Bytes, HttpEr
     let mut body = request.into_body();
     if body.size_hint().lower() > limit as u64 {
         linger(body);
-        return Err(HttpError::body_too_large(limit));
+        return Err(Error::BodyTooLarge(limit).into());
     }
     // A small body is one frame, which is passed on as it is.
     let mut first = Bytes::new();
@@ -31,7 +32,7 @@ pub(super) async fn read(request: Request, limit: usize) -> Result<Bytes, HttpEr
         let Ok(data) = frame.into_data() else { continue };
         if first.len() + bytes.len() + data.len() > limit {
             linger(body);
-            return Err(HttpError::body_too_large(limit));
+            return Err(Error::BodyTooLarge(limit).into());
         }
         if first.is_empty() && bytes.is_empty() {
             first = data;

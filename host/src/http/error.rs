@@ -27,13 +27,17 @@ impl HttpError {
         HttpError { status, body: ErrorBody::new(text), reason, internal: None }
     }
 
-    pub(super) fn body_too_large(limit: usize) -> HttpError {
-        let text = format!("the body is larger than the limit of {limit} bytes");
-        HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", text)
-    }
-
     pub(super) fn broken_body(error: &axum::Error) -> HttpError {
         HttpError::new(StatusCode::BAD_REQUEST, "broken_body", format!("the body broke off: {error}"))
+    }
+
+    pub(super) fn malformed(text: impl Into<String>) -> HttpError {
+        HttpError::new(StatusCode::BAD_REQUEST, "invalid_input", text)
+    }
+
+    pub(super) fn encoding() -> HttpError {
+        let text = "content-encoding must be gzip, deflate or identity";
+        HttpError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoding", text)
     }
 
     pub(super) fn no_route() -> HttpError {
@@ -58,9 +62,15 @@ impl From<Error> for HttpError {
     fn from(error: Error) -> HttpError {
         let reason = error.reason();
         let status = match &error {
-            Error::UnknownModel(_) | Error::UnknownVersion { .. } | Error::NoDefault => StatusCode::NOT_FOUND,
+            Error::UnknownModel(_) | Error::UnknownVersion { .. } | Error::NoDefault | Error::Unloaded(_) => {
+                StatusCode::NOT_FOUND
+            }
+            Error::Load { .. } => StatusCode::BAD_REQUEST,
+            Error::Unsupported(_) => StatusCode::NOT_IMPLEMENTED,
             Error::NotReady(_) | Error::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Error::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Error::Row(row) if row.is_too_many_rows() => StatusCode::PAYLOAD_TOO_LARGE,
+            Error::Encoding(..) => StatusCode::BAD_REQUEST,
             Error::Row(_) | Error::Oip(_) | Error::NoRows(_) => StatusCode::BAD_REQUEST,
             Error::Runtime(runtime::Error::InvalidInput(_)) => StatusCode::BAD_REQUEST,
             Error::Runtime(runtime::Error::Unsupported(_)) => StatusCode::NOT_IMPLEMENTED,
@@ -78,8 +88,9 @@ impl From<Error> for HttpError {
             _ => error.to_string(),
         };
         let mut http = HttpError::new(status, reason, text);
-        // A full queue is the load's doing, not a fault, and would flood the log.
-        if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
+        // A full queue is the load's doing, not a fault, and would flood the log; so would what nobody has here.
+        let expected = matches!(error, Error::Unsupported(_)) || status == StatusCode::SERVICE_UNAVAILABLE;
+        if status.is_server_error() && !expected {
             http.internal = Some(error.to_string());
         }
         if let Error::Row(row) = &error {

@@ -1,6 +1,7 @@
 //! The routes and their layers. HTTP in, [`serving`](crate::serving) behind, JSON out.
 
 mod body;
+mod encoding;
 mod error;
 mod health;
 mod oip;
@@ -15,12 +16,16 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{get, post};
 use edgewit_core::oip::Body;
 use tower::ServiceBuilder;
+use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
 use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
 
 use crate::serving::{self, Answer, Deployment, Error, Question, Registry, Workers};
 use crate::telemetry::{ModelLabels, Telemetry};
+use encoding::Encoding;
 use error::HttpError;
 
 /// What every handler sees. Cheap to clone.
@@ -53,6 +58,9 @@ impl Default for RequestLimits {
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The bytes of an answer that goes in one packet in any case; compressing it would cost more than predicting.
+const PACKET: u64 = 1400;
+
 /// All routes over `app`.
 pub fn router(app: App) -> Router {
     // Top to bottom is outside in: the id comes first, so that every log line and error has it.
@@ -60,6 +68,9 @@ pub fn router(app: App) -> Router {
         .layer(SetRequestIdLayer::new(REQUEST_ID, NewRequestId))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(()))
+        .layer(
+            CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(PACKET)),
+        )
         .layer(axum::middleware::from_fn(error::with_request_id))
         .layer(CatchPanicLayer::custom(|_| HttpError::panic().into_response()));
     Router::new()
@@ -101,8 +112,10 @@ async fn serve(
         error
     })?;
     let result = async {
-        let body = body::read(request, app.limits.body).await?;
-        let read = move |deployment: &Deployment| read(deployment, &body);
+        let limit = app.limits.body;
+        let encoding = Encoding::of(request.headers())?;
+        let body = body::read(request, limit).await?;
+        let read = move |deployment: &Deployment| read(deployment, &encoding.decode(body, limit)?);
         Ok::<_, HttpError>(serving::ask(&app.workers, deployment.clone(), read).await?)
     }
     .await;

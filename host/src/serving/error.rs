@@ -27,6 +27,26 @@ pub enum Error {
     /// The model exists and is not loaded, yet or at all.
     #[error("model `{0}` is not ready")]
     NotReady(String),
+    /// The model was taken out of service.
+    #[error("model `{0}` has no version in service")]
+    Unloaded(String),
+    /// The model cannot be taken into service.
+    #[error("model `{model}` cannot be loaded: {problem}")]
+    Load {
+        /// The model.
+        model: String,
+        /// What is wrong with it, by version.
+        problem: String,
+    },
+    /// The request wants something that this host does not do.
+    #[error("{0}")]
+    Unsupported(&'static str),
+    /// The body is longer than so many bytes, once it is decompressed.
+    #[error("the body is larger than the limit of {0} bytes")]
+    BodyTooLarge(usize),
+    /// The body is not compressed as it says.
+    #[error("the body is not {0}: {1}")]
+    Encoding(&'static str, String),
     /// The body is not a row or a batch of this model.
     #[error(transparent)]
     Row(#[from] RowError),
@@ -54,8 +74,14 @@ impl Error {
     /// A short name for metrics and logs; one of a fixed set.
     pub fn reason(&self) -> &'static str {
         match self {
-            Error::UnknownModel(_) | Error::UnknownVersion { .. } | Error::NoDefault => "not_found",
+            Error::UnknownModel(_) | Error::UnknownVersion { .. } | Error::NoDefault | Error::Unloaded(_) => {
+                "not_found"
+            }
+            Error::Load { .. } => "load",
+            Error::Unsupported(_) => "unsupported",
             Error::NotReady(_) => "not_ready",
+            Error::BodyTooLarge(_) => "body_too_large",
+            Error::Encoding(..) => "broken_body",
             Error::Row(_) | Error::Oip(_) | Error::NoRows(_) => "invalid_input",
             Error::Runtime(runtime::Error::InvalidInput(_)) => "invalid_input",
             Error::Runtime(runtime::Error::Unsupported(_)) => "unsupported",
