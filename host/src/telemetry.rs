@@ -3,11 +3,12 @@
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::{MetricType, TypedMetric};
 use prometheus_client::registry::{Registry, Unit};
 
 /// Which model a metric is about. Both empty: the request named no model that exists; what it
@@ -35,9 +36,10 @@ pub struct Telemetry {
     failures: Family<FailureLabels, Counter>,
     rows: Family<ModelLabels, Counter>,
     instances: Family<ModelLabels, Counter>,
-    request_duration: Family<ModelLabels, Histogram>,
-    queue_duration: Family<ModelLabels, Histogram>,
-    predict_duration: Family<ModelLabels, Histogram>,
+    request_duration: Family<ModelLabels, Durations>,
+    queue_duration: Family<ModelLabels, Durations>,
+    predict_duration: Family<ModelLabels, Durations>,
+    failure_duration: Family<ModelLabels, Durations>,
     batch_size: Family<ModelLabels, Histogram>,
     batch_failures: Family<ModelLabels, Counter>,
     cache_hits: Family<ModelLabels, Counter>,
@@ -59,16 +61,16 @@ impl Telemetry {
     /// All at zero.
     pub fn new() -> Telemetry {
         let mut registry = Registry::with_prefix("edgewit");
-        let histogram =
-            || Family::<ModelLabels, Histogram>::new_with_constructor(|| Histogram::new(buckets()));
+        let durations = || Family::<ModelLabels, Durations>::new_with_constructor(Durations::new);
         let telemetry = Telemetry {
             requests: Family::default(),
             failures: Family::default(),
             rows: Family::default(),
             instances: Family::default(),
-            request_duration: histogram(),
-            queue_duration: histogram(),
-            predict_duration: histogram(),
+            request_duration: durations(),
+            queue_duration: durations(),
+            predict_duration: durations(),
+            failure_duration: durations(),
             batch_size: Family::new_with_constructor(|| Histogram::new(exponential_buckets(1.0, 2.0, 11))),
             batch_failures: Family::default(),
             cache_hits: Family::default(),
@@ -89,7 +91,7 @@ impl Telemetry {
         registry.register("rows", "Rows predicted", telemetry.rows.clone());
         registry.register("instances_started", "Sandboxes started", telemetry.instances.clone());
         let seconds =
-            |registry: &mut Registry, name: &str, help: &str, metric: &Family<ModelLabels, Histogram>| {
+            |registry: &mut Registry, name: &str, help: &str, metric: &Family<ModelLabels, Durations>| {
                 registry.register_with_unit(name, help, Unit::Seconds, metric.clone());
             };
         let request = &telemetry.request_duration;
@@ -102,6 +104,13 @@ impl Telemetry {
         );
         let predict = &telemetry.predict_duration;
         seconds(&mut registry, "predict_duration", "In the sandbox, starting it included", predict);
+        let failure = &telemetry.failure_duration;
+        seconds(
+            &mut registry,
+            "failure_duration",
+            "From the head of a request that failed to its answer",
+            failure,
+        );
         registry.register("batch_size", "Rows of a batch of requests", telemetry.batch_size.clone());
         registry.register(
             "batch_failures",
@@ -152,6 +161,7 @@ impl Telemetry {
             request_duration: self.request_duration.get_or_create_owned(labels),
             queue_duration: self.queue_duration.get_or_create_owned(labels),
             predict_duration: self.predict_duration.get_or_create_owned(labels),
+            failure_duration: self.failure_duration.get_or_create_owned(labels),
             labels: labels.clone(),
         }
     }
@@ -205,6 +215,45 @@ impl Telemetry {
     }
 }
 
+/// A histogram, and its sum and count: a histogram shows those in its text only.
+#[derive(Debug, Clone)]
+struct Durations {
+    histogram: Histogram,
+    nanoseconds: Counter,
+    count: Counter,
+}
+
+impl EncodeMetric for Durations {
+    fn encode(&self, encoder: MetricEncoder) -> std::fmt::Result {
+        self.histogram.encode(encoder)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        self.histogram.metric_type()
+    }
+}
+
+impl TypedMetric for Durations {
+    const TYPE: MetricType = MetricType::Histogram;
+}
+
+impl Durations {
+    fn new() -> Durations {
+        let histogram = Histogram::new(buckets());
+        Durations { histogram, nanoseconds: Counter::default(), count: Counter::default() }
+    }
+
+    fn total(&self) -> Duration {
+        Duration::from_nanos(self.nanoseconds.get())
+    }
+
+    fn observe(&self, took: Duration) {
+        self.histogram.observe(took.as_secs_f64());
+        self.nanoseconds.inc_by(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+        self.count.inc();
+    }
+}
+
 /// What is counted of one model version. Looked up once: each family is behind a lock and a hash
 /// of the labels, and a request counts in five of them.
 #[derive(Clone)]
@@ -214,17 +263,54 @@ pub struct ModelMetrics {
     failures: Family<FailureLabels, Counter>,
     rows: Counter,
     instances: Counter,
-    request_duration: Histogram,
-    queue_duration: Histogram,
-    predict_duration: Histogram,
+    request_duration: Durations,
+    queue_duration: Durations,
+    predict_duration: Durations,
+    failure_duration: Durations,
+}
+
+/// What was counted so far, for whoever shows it in another form than `/metrics`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Requests, answered or refused.
+    pub requests: u64,
+    /// Those that failed.
+    pub failures: u64,
+    /// Rows predicted.
+    pub rows: u64,
+    /// Predictions: a batch of requests is one.
+    pub predictions: u64,
+    /// From head to answer, of all requests together.
+    pub request: Duration,
+    /// The same of those that failed.
+    pub failure: Duration,
+    /// Waiting, of all requests together.
+    pub queue: Duration,
+    /// In sandboxes, of all predictions together.
+    pub predict: Duration,
 }
 
 impl ModelMetrics {
+    /// What was counted so far.
+    pub fn totals(&self) -> Totals {
+        Totals {
+            requests: self.request_duration.count.get(),
+            failures: self.failure_duration.count.get(),
+            rows: self.rows.get(),
+            predictions: self.predict_duration.count.get(),
+            request: self.request_duration.total(),
+            failure: self.failure_duration.total(),
+            queue: self.queue_duration.total(),
+            predict: self.predict_duration.total(),
+        }
+    }
+
     /// A request has come to its end.
     pub fn request(&self, took: Duration, failure: Option<&'static str>) {
         self.requests.inc();
-        self.request_duration.observe(took.as_secs_f64());
+        self.request_duration.observe(took);
         if let Some(reason) = failure {
+            self.failure_duration.observe(took);
             let ModelLabels { model, version } = self.labels.clone();
             self.failures.get_or_create(&FailureLabels { model, version, reason }).inc();
         }
@@ -232,7 +318,7 @@ impl ModelMetrics {
 
     /// A request was taken from the queue.
     pub fn dequeued(&self, queued: Queued) {
-        self.queue_duration.observe(queued.since.elapsed().as_secs_f64());
+        self.queue_duration.observe(queued.since.elapsed());
     }
 
     /// A sandbox was started.
@@ -243,7 +329,7 @@ impl ModelMetrics {
     /// A prediction was computed.
     pub fn predicted(&self, rows: u64, took: Duration) {
         self.rows.inc_by(rows);
-        self.predict_duration.observe(took.as_secs_f64());
+        self.predict_duration.observe(took);
     }
 }
 
@@ -275,6 +361,11 @@ impl CacheMetrics {
     /// The cache was asked, and had the outputs or not.
     pub fn asked(&self, found: bool) {
         if found { &self.hits } else { &self.misses }.inc();
+    }
+
+    /// How often the cache had the outputs, and how often not.
+    pub fn hits_and_misses(&self) -> (u64, u64) {
+        (self.hits.get(), self.misses.get())
     }
 }
 

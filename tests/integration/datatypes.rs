@@ -7,7 +7,7 @@ use edgewit_tests::cache;
 use edgewit_tests::onnx::{Dim, Graph};
 
 /// The ONNX element type of each datatype.
-const ELEMENTS: [(Datatype, i32); 13] = [
+pub(crate) const ELEMENTS: [(Datatype, i32); 13] = [
     (Datatype::Fp32, 1),
     (Datatype::Uint8, 2),
     (Datatype::Int8, 3),

@@ -117,6 +117,8 @@ pub(crate) fn encode(datatype: Datatype, nullable: bool, scalar: Scalar<'_>) -> 
         Datatype::Bool => match scalar {
             Scalar::Bool(value) => front([u8::from(value)]),
             Scalar::Unsigned(value @ 0..=1) => front([value as u8]),
+            // Clients that know one type of numbers write true as 1.0.
+            Scalar::Float(value) if value == 0.0 || value == 1.0 => front([value as u8]),
             _ => return Err(scalar.misfit(datatype)),
         },
         Datatype::Uint8 => integer!(u8),

@@ -3,6 +3,7 @@
 mod check;
 mod config;
 mod inspect;
+mod loading;
 mod pack;
 mod predict;
 mod serve;

@@ -3,20 +3,18 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use anyhow::{Context, Result};
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use super::loading::Loading;
 use crate::config::{Loaded, ServeConfig, ServeFlags};
 use crate::http::{self, App};
-use crate::pack::cache::ModelCache;
 use crate::pack::source::{self, Source};
-use crate::progress::Progress;
-use crate::runtime::{CompileCache, Engine, keep_little, trim};
-use crate::serving::{Deployment, DeploymentConfig, Registry, ResponseCache, Workers};
+use crate::runtime::{Engine, keep_little};
+use crate::serving::{Registry, Repository, Workers};
 use crate::telemetry::Telemetry;
 
 /// Serve every model of a folder over HTTP, each request in a sandbox of its own.
@@ -90,16 +88,22 @@ async fn serve(config: ServeConfig) -> Result<()> {
     let address = listener.local_addr()?;
     println!("listening on http://{address}");
 
-    let app =
-        App { registry: registry.clone(), workers, telemetry: telemetry.clone(), limits: config.requests };
+    let loading = Arc::new(Loading::open(&config, sources.len(), &registry, &telemetry)?);
+    let load = loading.clone();
+    let app = App {
+        registry: registry.clone(),
+        repository: Repository::new(registry.clone(), Arc::new(move |name| load.load_again(name))),
+        workers,
+        telemetry,
+        limits: config.requests,
+    };
     let stop = stop_signal()?;
     let mut stopping = stop.clone();
     let server = axum::serve(listener, http::router(app))
         .with_graceful_shutdown(async move { drop(stopping.wait_for(|stop| *stop).await) });
 
-    let loading = config.clone();
     std::thread::Builder::new().name("load".into()).spawn(move || {
-        load(&loading, &sources, &registry, &telemetry);
+        loading.load(&sources);
         announce(&registry, address);
     })?;
 
@@ -113,54 +117,6 @@ async fn serve(config: ServeConfig) -> Result<()> {
     }
     tracing::info!("stopped");
     Ok(())
-}
-
-/// Packs, compiles and starts the models, one on each core at a time; a model that fails leaves the others be.
-fn load(config: &ServeConfig, sources: &[Source], registry: &Registry, telemetry: &Arc<Telemetry>) {
-    let failed = |source: &Source, error: anyhow::Error| {
-        tracing::error!(model = source.name, version = source.version, "cannot load: {error:#}");
-        registry.fail(&source.name, &source.version, format!("{error:#}"));
-    };
-    let open = || -> Result<(Engine, CompileCache)> {
-        let engine = Engine::new(&config.engine(sources.len()))?;
-        Ok((engine, CompileCache::open(&config.cache.join("compiled"))?))
-    };
-    let (engine, compiled) = match open() {
-        Ok(opened) => opened,
-        Err(error) => {
-            return sources.iter().for_each(|source| failed(source, anyhow::anyhow!("{error:#}")));
-        }
-    };
-    let deployment = DeploymentConfig {
-        limits: config.limits.clone(),
-        isolation: config.isolation,
-        batching: config.batching.clone(),
-        cache: (config.response_cache > 0)
-            .then(|| ResponseCache::new(config.response_cache, telemetry.clone())),
-    };
-    let progress = Progress::steps();
-    let models = ModelCache::new(&engine, &compiled);
-    let deploy = |source: &Source| -> Result<Deployment> {
-        let program = models.program(source, &progress)?;
-        Ok(Deployment::new(program, &deployment, telemetry)?)
-    };
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..config.workers.min(sources.len()) {
-            scope.spawn(|| {
-                while let Some(source) = sources.get(next.fetch_add(1, Relaxed)) {
-                    match deploy(source) {
-                        Ok(deployment) => registry.insert(deployment),
-                        Err(error) => failed(source, error),
-                    }
-                }
-            });
-        }
-    });
-    if models.has_packed() {
-        drop(models);
-        trim();
-    }
 }
 
 /// Says that the host is ready, with a request that works as pasted.

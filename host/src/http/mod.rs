@@ -5,7 +5,9 @@ mod encoding;
 mod error;
 mod health;
 mod oip;
+mod repository;
 mod rows;
+mod statistics;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,7 +15,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Request, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use edgewit_core::oip::Body;
 use tower::ServiceBuilder;
 use tower_http::CompressionLevel;
@@ -23,7 +25,7 @@ use tower_http::compression::predicate::SizeAbove;
 use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
 
-use crate::serving::{self, Answer, Deployment, Error, Question, Registry, Workers};
+use crate::serving::{self, Answer, Deployment, Error, Question, Registry, Repository, Workers};
 use crate::telemetry::{ModelLabels, Telemetry};
 use encoding::Encoding;
 use error::HttpError;
@@ -33,6 +35,8 @@ use error::HttpError;
 pub struct App {
     /// The models.
     pub registry: Arc<Registry>,
+    /// How they come into service and leave it.
+    pub repository: Repository,
     /// Where predictions run.
     pub workers: Workers,
     /// What is counted.
@@ -74,23 +78,12 @@ pub fn router(app: App) -> Router {
         .layer(axum::middleware::from_fn(error::with_request_id))
         .layer(CatchPanicLayer::custom(|_| HttpError::panic().into_response()));
     Router::new()
-        .route("/predict", post(rows::one_default))
-        .route("/predict/batch", post(rows::batch_default))
-        .route("/models/{model}/predict", post(rows::one))
-        .route("/models/{model}/predict/batch", post(rows::batch))
-        .route("/health", get(health::health))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
+        .merge(rows::routes())
+        .merge(health::routes())
+        .merge(oip::routes())
+        .merge(repository::routes())
+        .merge(statistics::routes())
         .route("/metrics", get(metrics))
-        .route("/v2", get(oip::server))
-        .route("/v2/health/live", get(health::live))
-        .route("/v2/health/ready", get(health::ready))
-        .route("/v2/models/{model}", get(oip::metadata))
-        .route("/v2/models/{model}/ready", get(oip::ready))
-        .route("/v2/models/{model}/infer", post(oip::infer))
-        .route("/v2/models/{model}/versions/{version}", get(oip::metadata))
-        .route("/v2/models/{model}/versions/{version}/ready", get(oip::ready))
-        .route("/v2/models/{model}/versions/{version}/infer", post(oip::infer))
         .fallback(|| async { HttpError::no_route() })
         .method_not_allowed_fallback(|| async { HttpError::method() })
         .layer(layers)

@@ -1,15 +1,16 @@
 //! The Open Inference Protocol over HTTP: inference, metadata, readiness.
 
-use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use edgewit_core::Tensor;
 use edgewit_core::oip::{self, ServerMetadata};
 use serde::Deserialize;
 
 use super::error::HttpError;
-use super::{App, serve};
+use super::{App, repository, serve, statistics};
 use crate::serving::{Answer, Deployment, Question};
 
 /// Says how much of a body is JSON.
@@ -18,21 +19,37 @@ pub(super) const JSON_LENGTH: HeaderName = HeaderName::from_static(oip::JSON_LEN
 /// The model and, where the path has one, the version.
 #[derive(Deserialize)]
 pub(super) struct Target {
-    model: String,
-    version: Option<String>,
+    pub(super) model: String,
+    pub(super) version: Option<String>,
+}
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/v2", get(server))
+        .route("/v2/models/{model}", get(metadata))
+        .route("/v2/models/{model}/ready", get(ready))
+        .route("/v2/models/{model}/infer", post(infer))
+        .route("/v2/models/{model}/versions/{version}", get(metadata))
+        .route("/v2/models/{model}/versions/{version}/ready", get(ready))
+        .route("/v2/models/{model}/versions/{version}/infer", post(infer))
 }
 
 /// Who this server is.
-pub(super) async fn server() -> Json<ServerMetadata> {
+async fn server() -> Json<ServerMetadata> {
     Json(ServerMetadata {
         name: "edgewit".into(),
         version: env!("CARGO_PKG_VERSION").into(),
-        extensions: oip::EXTENSIONS.map(Into::into).into(),
+        extensions: oip::EXTENSIONS
+            .into_iter()
+            .chain(repository::EXTENSIONS)
+            .chain([statistics::EXTENSION])
+            .map(Into::into)
+            .collect(),
     })
 }
 
 /// The inputs and outputs of a model.
-pub(super) async fn metadata(
+async fn metadata(
     State(app): State<App>,
     Path(target): Path<Target>,
 ) -> Result<Json<oip::ModelMetadata>, HttpError> {
@@ -42,16 +59,13 @@ pub(super) async fn metadata(
 }
 
 /// 200 when the model can answer.
-pub(super) async fn ready(
-    State(app): State<App>,
-    Path(target): Path<Target>,
-) -> Result<StatusCode, HttpError> {
+async fn ready(State(app): State<App>, Path(target): Path<Target>) -> Result<StatusCode, HttpError> {
     app.registry.find(Some(&target.model), target.version.as_deref())?;
     Ok(StatusCode::OK)
 }
 
 /// Tensors in, tensors out.
-pub(super) async fn infer(
+async fn infer(
     State(app): State<App>,
     Path(target): Path<Target>,
     request: Request,

@@ -2,8 +2,10 @@
 
 use std::time::SystemTime;
 
+use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
+use axum::routing::post;
 use edgewit_core::rows::{self, Rows};
 use edgewit_core::{RowSchema, Tensor};
 
@@ -11,13 +13,21 @@ use super::error::HttpError;
 use super::{App, serve};
 use crate::serving::{Answer, Deployment, Question};
 
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/predict", post(one_default))
+        .route("/predict/batch", post(batch_default))
+        .route("/models/{model}/predict", post(one))
+        .route("/models/{model}/predict/batch", post(batch))
+}
+
 /// One row to the default model.
-pub(super) async fn one_default(State(app): State<App>, request: Request) -> Result<Response, HttpError> {
+async fn one_default(State(app): State<App>, request: Request) -> Result<Response, HttpError> {
     answer_one(app, None, request).await
 }
 
 /// One row to the named model.
-pub(super) async fn one(
+async fn one(
     State(app): State<App>,
     Path(model): Path<String>,
     request: Request,
@@ -26,12 +36,12 @@ pub(super) async fn one(
 }
 
 /// A batch to the default model.
-pub(super) async fn batch_default(State(app): State<App>, request: Request) -> Result<Response, HttpError> {
+async fn batch_default(State(app): State<App>, request: Request) -> Result<Response, HttpError> {
     answer_batch(app, None, request).await
 }
 
 /// A batch to the named model.
-pub(super) async fn batch(
+async fn batch(
     State(app): State<App>,
     Path(model): Path<String>,
     request: Request,

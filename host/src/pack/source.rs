@@ -105,12 +105,7 @@ impl Source {
         let model = fs::read(&model_path).map_err(|error| file(&model_path, error))?;
         let external = external::read(&model, &model_path, &folder)?;
 
-        let manifest_path = folder.join("model.toml");
-        let manifest = match fs::read_to_string(&manifest_path) {
-            Ok(text) => parse(&text, &manifest_path)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Manifest::default(),
-            Err(error) => return Err(file(&manifest_path, error)),
-        };
+        let manifest = manifest_in(&folder)?;
         let (name, version) = identify(&model_path, &folder, &manifest);
         for (field, value) in [("name", &name), ("version", &version)] {
             if !is_name(value) {
@@ -134,6 +129,24 @@ pub fn versions(models: &Path) -> Result<Vec<PathBuf>, SourceError> {
         found.extend(numbered(&model)?.into_iter().map(|(_, folder)| folder));
     }
     Ok(found)
+}
+
+/// The name of the model whose version lies in `folder`, without reading the model.
+///
+/// # Errors
+/// When its manifest does not parse.
+pub fn name(folder: &Path) -> Result<String, SourceError> {
+    Ok(identify(&folder.join("model.onnx"), folder, &manifest_in(folder)?).0)
+}
+
+/// The manifest of a folder; an empty one where there is none.
+fn manifest_in(folder: &Path) -> Result<Manifest, SourceError> {
+    let path = folder.join("model.toml");
+    match fs::read_to_string(&path) {
+        Ok(text) => parse(&text, &path),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Manifest::default()),
+        Err(error) => Err(SourceError::File { path: path.display().to_string(), error }),
+    }
 }
 
 fn model_in(folder: &Path) -> Result<PathBuf, SourceError> {

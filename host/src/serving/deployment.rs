@@ -98,6 +98,21 @@ impl Deployment {
         self.cache.as_ref()
     }
 
+    /// Whether requests share a sandbox.
+    pub fn isolation(&self) -> Isolation {
+        self.isolation
+    }
+
+    /// Whether its outputs are kept for the next request with the same inputs.
+    pub fn keeps_responses(&self) -> bool {
+        self.cache.is_some()
+    }
+
+    /// How often the response cache had its outputs and how often not, where they are kept.
+    pub fn cache_asked(&self) -> Option<(u64, u64)> {
+        self.cache.as_ref().map(|cache| cache.metrics.hits_and_misses())
+    }
+
     /// How rows become the model's inputs.
     ///
     /// # Errors

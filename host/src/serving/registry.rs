@@ -1,7 +1,7 @@
 //! Which models there are, which of them are ready, and which one answers.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{BTreeMap, btree_map};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use serde::Serialize;
 
@@ -10,15 +10,18 @@ use crate::telemetry::Telemetry;
 
 /// All model versions of this host, by name, then by version from lowest to highest.
 pub struct Registry {
-    models: RwLock<BTreeMap<String, BTreeMap<Version, Entry>>>,
+    models: RwLock<Models>,
     default: Option<String>,
     telemetry: Arc<Telemetry>,
 }
+
+type Models = BTreeMap<String, BTreeMap<Version, Entry>>;
 
 enum Entry {
     Loading,
     Ready(Arc<Deployment>),
     Failed(String),
+    Unloaded,
 }
 
 /// How far a model version is.
@@ -31,6 +34,8 @@ pub enum State {
     Ready,
     /// Will not answer.
     Failed,
+    /// Was taken out of service.
+    Unloaded,
 }
 
 /// One model version, as the health route shows it.
@@ -68,7 +73,7 @@ impl Registry {
         Registry { models: RwLock::default(), default, telemetry }
     }
 
-    /// Announces a version that will be loaded.
+    /// Announces a version that will be loaded. One that is ready answers until the new one is.
     pub fn announce(&self, name: &str, version: &str) {
         self.set(name, version, Entry::Loading);
     }
@@ -79,16 +84,50 @@ impl Registry {
         self.set(&name, &version, Entry::Ready(Arc::new(deployment)));
     }
 
-    /// Notes why a version will not come into service.
+    /// Notes why a version will not come into service. One that is ready stays.
     pub fn fail(&self, name: &str, version: &str, reason: String) {
         self.set(name, version, Entry::Failed(reason));
     }
 
+    /// Takes a model out of service, or those versions of it that are not to `keep`. Requests in flight finish.
+    pub fn unload(&self, name: &str, keep: impl Fn(&str) -> bool) {
+        let mut models = self.write();
+        let versions = models.get_mut(name).into_iter().flatten();
+        let gone = versions.filter(|(version, _)| !keep(&version.1));
+        let gone = gone.map(|(_, entry)| std::mem::replace(entry, Entry::Unloaded)).collect::<Vec<_>>();
+        self.count(&models);
+        drop(models);
+        // Unmapping a model takes a while, which nobody who asks for another is to wait for.
+        drop(gone);
+    }
+
     fn set(&self, name: &str, version: &str, entry: Entry) {
-        let mut models = self.models.write().unwrap_or_else(PoisonError::into_inner);
-        models.entry(name.to_owned()).or_default().insert(Version::new(version), entry);
+        let mut models = self.write();
+        let versions = models.entry(name.to_owned()).or_default();
+        let before = match versions.entry(Version::new(version)) {
+            btree_map::Entry::Vacant(place) => {
+                place.insert(entry);
+                None
+            }
+            btree_map::Entry::Occupied(place)
+                if matches!((place.get(), &entry), (Entry::Ready(_), Entry::Loading | Entry::Failed(_))) =>
+            {
+                None
+            }
+            btree_map::Entry::Occupied(mut place) => Some(place.insert(entry)),
+        };
+        self.count(&models);
+        drop(models);
+        drop(before);
+    }
+
+    fn count(&self, models: &Models) {
         let ready = |entry: &&Entry| matches!(entry, Entry::Ready(_));
         self.telemetry.models_loaded(models.values().flat_map(BTreeMap::values).filter(ready).count());
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Models> {
+        self.models.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The deployment for a request: of the named or the default model, in the named or the
@@ -114,6 +153,9 @@ impl Registry {
         };
         match entry {
             Some(Entry::Ready(deployment)) => Ok(deployment.clone()),
+            None if versions.values().all(|entry| matches!(entry, Entry::Unloaded)) => {
+                Err(Error::Unloaded(name.to_owned()))
+            }
             _ => Err(Error::NotReady(name.to_owned())),
         }
     }
@@ -132,6 +174,7 @@ impl Registry {
                 Entry::Loading => (State::Loading, None),
                 Entry::Ready(_) => (State::Ready, None),
                 Entry::Failed(reason) => (State::Failed, Some(reason.clone())),
+                Entry::Unloaded => (State::Unloaded, None),
             };
             ModelState { name: name.clone(), version: version.1.clone(), state, reason }
         };
@@ -143,10 +186,21 @@ impl Registry {
             .collect()
     }
 
-    /// Whether every announced version is ready, and there is one.
+    /// Whether every announced version is ready or was taken out of service, and there is one.
     pub fn is_ready(&self) -> bool {
         let states = self.states();
-        !states.is_empty() && states.iter().all(|model| model.state == State::Ready)
+        let settled = |model: &ModelState| matches!(model.state, State::Ready | State::Unloaded);
+        !states.is_empty() && states.iter().all(settled)
+    }
+
+    /// The deployments that are ready, by name and version.
+    pub fn deployments(&self) -> Vec<Arc<Deployment>> {
+        let models = self.models.read().unwrap_or_else(PoisonError::into_inner);
+        let ready = |entry: &Entry| match entry {
+            Entry::Ready(deployment) => Some(deployment.clone()),
+            _ => None,
+        };
+        models.values().flat_map(BTreeMap::values).filter_map(ready).collect()
     }
 }
 

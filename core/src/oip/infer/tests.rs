@@ -44,7 +44,7 @@ fn data_is_nested_or_flat() {
 
 #[test]
 fn every_kind_of_datatype_is_read() {
-    check_data("BOOL", "[3]", "[true, 0, 1]", Ok("[true,false,true]"));
+    check_data("BOOL", "[4]", "[true, 0, 1, 1.0]", Ok("[true,false,true,true]"));
     check_data("BYTES", "[2]", r#"["a", "ü\n"]"#, Ok(r#"["a","ü\n"]"#));
     check_data(
         "FP16",

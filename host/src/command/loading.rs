@@ -1,0 +1,109 @@
+//! Models from the folder into the registry: all when the host starts, one again when it is told to.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use anyhow::Result;
+
+use crate::config::ServeConfig;
+use crate::pack::cache::ModelCache;
+use crate::pack::source::{self, Source};
+use crate::progress::Progress;
+use crate::runtime::{CompileCache, Engine, trim};
+use crate::serving::{Deployment, DeploymentConfig, Error, Registry, ResponseCache};
+use crate::telemetry::Telemetry;
+
+/// What loading takes.
+pub(super) struct Loading {
+    folder: PathBuf,
+    threads: usize,
+    deployment: DeploymentConfig,
+    engine: Engine,
+    compiled: CompileCache,
+    registry: Arc<Registry>,
+    telemetry: Arc<Telemetry>,
+}
+
+impl Loading {
+    /// For a folder that holds so many model versions.
+    pub(super) fn open(
+        config: &ServeConfig,
+        models: usize,
+        registry: &Arc<Registry>,
+        telemetry: &Arc<Telemetry>,
+    ) -> Result<Loading> {
+        let cache = || ResponseCache::new(config.response_cache, telemetry.clone());
+        Ok(Loading {
+            folder: config.models.clone(),
+            threads: config.workers,
+            deployment: DeploymentConfig {
+                limits: config.limits.clone(),
+                isolation: config.isolation,
+                batching: config.batching.clone(),
+                cache: (config.response_cache > 0).then(cache),
+            },
+            engine: Engine::new(&config.engine(models))?,
+            compiled: CompileCache::open(&config.cache.join("compiled"))?,
+            registry: registry.clone(),
+            telemetry: telemetry.clone(),
+        })
+    }
+
+    /// Packs, compiles and starts models, one on each core at a time; one that fails leaves the others be. Gives
+    /// the failures.
+    pub(super) fn load(&self, sources: &[Source]) -> Vec<String> {
+        let progress = Progress::steps();
+        let models = ModelCache::new(&self.engine, &self.compiled);
+        let deploy = |source: &Source| -> Result<Deployment> {
+            let program = models.program(source, &progress)?;
+            Ok(Deployment::new(program, &self.deployment, &self.telemetry)?)
+        };
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut failures = vec![];
+            while let Some(source) = sources.get(next.fetch_add(1, Relaxed)) {
+                match deploy(source) {
+                    Ok(deployment) => self.registry.insert(deployment),
+                    Err(error) => failures.push(self.failed(source, &error)),
+                }
+            }
+            failures
+        };
+        let failures = std::thread::scope(|scope| {
+            let threads = (0..self.threads.min(sources.len())).map(|_| scope.spawn(work));
+            let threads = threads.collect::<Vec<_>>();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+        });
+        if models.has_packed() {
+            drop(models);
+            trim();
+        }
+        failures
+    }
+
+    fn failed(&self, source: &Source, error: &anyhow::Error) -> String {
+        let Source { name, version, .. } = source;
+        tracing::error!(model = name, version, "cannot load: {error:#}");
+        self.registry.fail(name, version, format!("{error:#}"));
+        format!("version {version}: {error:#}")
+    }
+
+    /// Loads a model as it lies in the folder now; versions that are there no more leave service.
+    pub(super) fn load_again(&self, name: &str) -> Result<(), Error> {
+        let failed = |problem: String| Error::Load { model: name.to_owned(), problem };
+        let folders = source::versions(&self.folder).map_err(|error| failed(error.to_string()))?;
+        let named = |folder: &PathBuf| source::name(folder).is_ok_and(|found| found == name);
+        let sources = folders.iter().filter(|folder| named(folder)).map(|folder| Source::read(folder));
+        let sources = sources.collect::<Result<Vec<_>, _>>().map_err(|error| failed(error.to_string()))?;
+        if sources.is_empty() {
+            return Err(Error::UnknownModel(name.to_owned()));
+        }
+        for source in &sources {
+            self.registry.announce(name, &source.version);
+        }
+        let failures = self.load(&sources);
+        self.registry.unload(name, |version| sources.iter().any(|source| source.version == version));
+        if failures.is_empty() { Ok(()) } else { Err(failed(failures.join("; "))) }
+    }
+}
