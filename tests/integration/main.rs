@@ -16,6 +16,7 @@ mod lifecycle;
 mod metrics;
 mod mutants;
 mod oip;
+mod openapi;
 mod pack;
 mod repository;
 mod response_cache;

@@ -1,10 +1,12 @@
 //! The routes and their layers. HTTP in, [`serving`](crate::serving) behind, JSON out.
 
 mod body;
+mod docs;
 mod encoding;
 mod error;
 mod health;
 mod oip;
+mod openapi;
 mod repository;
 mod rows;
 mod statistics;
@@ -83,6 +85,8 @@ pub fn router(app: App) -> Router {
         .merge(oip::routes())
         .merge(repository::routes())
         .merge(statistics::routes())
+        .merge(openapi::routes())
+        .merge(docs::routes())
         .route("/metrics", get(metrics))
         .fallback(|| async { HttpError::no_route() })
         .method_not_allowed_fallback(|| async { HttpError::method() })
