@@ -1,5 +1,5 @@
 //! Progress of long work: a spinner on a terminal, plain lines otherwise. Always on standard error,
-//! so that standard output stays the command's result.
+//! so that standard output stays the command's result. A server logs it instead.
 
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// Says what is being done.
 pub struct Progress {
     bar: Option<ProgressBar>,
+    logged: bool,
     /// Where there is no bar: how many are done, of how many.
     done: AtomicU64,
     total: u64,
@@ -41,19 +42,27 @@ impl Progress {
         Progress::new(bar, total)
     }
 
+    /// Logs steps one after another.
+    pub fn logged() -> Progress {
+        let mut progress = Progress::new(None, 0);
+        progress.logged = true;
+        progress
+    }
+
     /// Shows nothing.
     pub fn silent() -> Progress {
         Progress::new(Some(ProgressBar::hidden()), 0)
     }
 
     fn new(bar: Option<ProgressBar>, total: u64) -> Progress {
-        Progress { bar, done: AtomicU64::new(0), total }
+        Progress { bar, logged: false, done: AtomicU64::new(0), total }
     }
 
     /// Begins the next step.
     pub fn step(&self, text: String) {
         match &self.bar {
             Some(bar) => bar.set_message(text),
+            None if self.logged => tracing::info!("{text}"),
             None => eprintln!("{text}"),
         }
     }

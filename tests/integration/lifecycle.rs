@@ -58,7 +58,7 @@ fn a_full_queue_is_refused_at_once_and_what_waits_is_answered() {
 }
 
 /// Products of 64 x 64 matrices, one after the other, for each row.
-fn slow(folder: &std::path::Path) {
+pub(crate) fn slow(folder: &std::path::Path) {
     let mut graph = Graph::new().input("x", 1, &[Dim::Unnamed, Dim::Fixed(64), Dim::Fixed(64)]);
     for ix in 0..200 {
         let from = if ix == 0 { "x".to_owned() } else { format!("y{ix}") };

@@ -11,8 +11,10 @@ mod compression;
 mod datatypes;
 mod edge;
 mod golden;
+mod health;
 mod isolation;
 mod lifecycle;
+mod logs;
 mod metrics;
 mod mutants;
 mod oip;
@@ -23,6 +25,7 @@ mod response_cache;
 mod rows;
 mod simd;
 mod size;
+mod traces;
 
 use serde_json::{Value, json};
 

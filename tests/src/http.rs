@@ -64,6 +64,11 @@ impl Client {
         Answer::read(request.send(body.as_ref()))
     }
 
+    /// GET with an `Accept` header.
+    pub fn get_as(&self, accept: &str, path: &str) -> Answer {
+        Answer::read(self.agent.get(format!("{}{path}", self.base)).header("accept", accept).call())
+    }
+
     /// POST of JSON under a request id of the client's own.
     pub fn post_json_as(&self, id: &str, path: &str, body: &Value) -> Answer {
         let headers = [("x-request-id", id), ("content-type", "application/json")];

@@ -1,6 +1,7 @@
 //! What the integration tests share: a real server process, a real command, a Spin-like host for
-//! the edge component, small ONNX models with a fault in each, and mutants of real ones.
+//! the edge component, a collector of traces, small ONNX models with a fault in each, and mutants of real ones.
 
+pub mod collector;
 pub mod command;
 pub mod edge;
 pub mod http;

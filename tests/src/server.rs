@@ -1,5 +1,6 @@
 //! A real `edgewit serve` process on a free port, stopped by its process id.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -21,10 +22,15 @@ pub struct Server {
 impl Server {
     /// Starts a server for a folder of models and waits until it listens.
     pub fn start(models: &Path, arguments: &[&str]) -> Server {
+        Server::spawn(models, arguments, Stdio::inherit())
+    }
+
+    fn spawn(models: &Path, arguments: &[&str], log: Stdio) -> Server {
         let mut process = edgewit()
             .args(["serve", "--listen", "127.0.0.1:0", "--models"])
             .arg(models)
             .args(arguments)
+            .stderr(log)
             .stdout(Stdio::piped())
             .spawn()
             .expect("edgewit starts");
@@ -40,6 +46,13 @@ impl Server {
         let mut server = Server::start(models, arguments);
         let line = server.wait_for("");
         assert_eq!(line, "ready", "{}", server.client.get("/health").text);
+        server
+    }
+
+    /// As [`Server::start`] with the log in a file, and waits until every model is loaded or has failed.
+    pub fn logging(models: &Path, arguments: &[&str], log: File) -> Server {
+        let mut server = Server::spawn(models, arguments, log.into());
+        server.wait_for("");
         server
     }
 

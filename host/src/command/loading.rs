@@ -53,7 +53,7 @@ impl Loading {
     /// Packs, compiles and starts models, one on each core at a time; one that fails leaves the others be. Gives
     /// the failures.
     pub(super) fn load(&self, sources: &[Source]) -> Vec<String> {
-        let progress = Progress::steps();
+        let progress = Progress::logged();
         let models = ModelCache::new(&self.engine, &self.compiled);
         let deploy = |source: &Source| -> Result<Deployment> {
             let program = models.program(source, &progress)?;

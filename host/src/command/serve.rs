@@ -1,6 +1,5 @@
 //! `edgewit serve`: every model of a folder over HTTP.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -11,11 +10,11 @@ use tokio::sync::watch;
 
 use super::loading::Loading;
 use crate::config::{Loaded, ServeConfig, ServeFlags};
-use crate::http::{self, App};
+use crate::http::{self, App, Phase};
 use crate::pack::source::{self, Source};
 use crate::runtime::{Engine, keep_little};
 use crate::serving::{Registry, Repository, Workers};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Log, Telemetry, Tracer};
 
 /// Serve every model of a folder over HTTP, each request in a sandbox of its own.
 #[derive(Debug, Args)]
@@ -28,31 +27,20 @@ pub(super) fn run(command: ServeCommand) -> Result<ExitCode> {
     let loaded = Loaded::new(&command.flags)?;
     let config = ServeConfig::new(loaded.settings)?;
     keep_little();
-    start_logs();
+    let log = Log::start(&config.log)?;
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     // These threads read and write sockets only. The workers compute, one on each core, so half as many of
     // these leave them the time.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(cores.div_ceil(2)).enable_all().build()?;
-    runtime.block_on(serve(config))?;
+    runtime.block_on(serve(config, &log))?;
     // What still runs after the drain time is not waited for.
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
 }
 
-fn start_logs() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("EDGEWIT_LOG").unwrap_or_else(|_| "info".into());
-    let ansi = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(ansi)
-        .with_target(false)
-        .init();
-}
-
-async fn serve(config: ServeConfig) -> Result<()> {
+async fn serve(config: ServeConfig, log: &Log) -> Result<()> {
     let folders = source::versions(&config.models)?;
     anyhow::ensure!(
         !folders.is_empty(),
@@ -65,7 +53,15 @@ async fn serve(config: ServeConfig) -> Result<()> {
         "a fixed part of their pages"
     };
     tracing::info!("used sandboxes are reset by {reset}");
-    let telemetry = Arc::new(Telemetry::new());
+    let mut telemetry = Telemetry::new();
+    telemetry.watch_log(log);
+    let telemetry = Arc::new(telemetry);
+    let tracer = config
+        .traces
+        .as_ref()
+        .map(|traces| Tracer::new(traces).map(Arc::new))
+        .transpose()
+        .context("traces")?;
     let sources = folders.iter().map(|folder| Source::read(folder)).collect::<Result<Vec<_>, _>>()?;
     let default = match (&config.default_model, sources.first()) {
         (Some(name), _) if !sources.iter().any(|source| source.name == *name) => {
@@ -81,7 +77,7 @@ async fn serve(config: ServeConfig) -> Result<()> {
     for source in &sources {
         registry.announce(&source.name, &source.version);
     }
-    let workers = Workers::start(config.workers, config.queue, telemetry.clone())?;
+    let workers = Workers::start(config.workers, config.queue)?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("server.listen (--listen): cannot listen on {}", config.listen))?;
@@ -90,20 +86,24 @@ async fn serve(config: ServeConfig) -> Result<()> {
 
     let loading = Arc::new(Loading::open(&config, sources.len(), &registry, &telemetry)?);
     let load = loading.clone();
+    let phase = Phase::default();
     let app = App {
         registry: registry.clone(),
         repository: Repository::new(registry.clone(), Arc::new(move |name| load.load_again(name))),
         workers,
         telemetry,
+        tracer: tracer.clone(),
+        phase: phase.clone(),
         limits: config.requests,
     };
-    let stop = stop_signal()?;
+    let stop = stop_signal(phase.clone())?;
     let mut stopping = stop.clone();
     let server = axum::serve(listener, http::router(app))
         .with_graceful_shutdown(async move { drop(stopping.wait_for(|stop| *stop).await) });
 
     std::thread::Builder::new().name("load".into()).spawn(move || {
         loading.load(&sources);
+        phase.started();
         announce(&registry, address);
     })?;
 
@@ -114,6 +114,9 @@ async fn serve(config: ServeConfig) -> Result<()> {
             drop(stopping.wait_for(|stop| *stop).await);
             tokio::time::sleep(config.drain).await;
         } => tracing::warn!("requests were still in flight after the drain time"),
+    }
+    if let Some(tracer) = tracer {
+        tracer.finish();
     }
     tracing::info!("stopped");
     Ok(())
@@ -134,8 +137,8 @@ fn announce(registry: &Registry, address: std::net::SocketAddr) {
     }
 }
 
-/// Turns true at SIGTERM or SIGINT.
-fn stop_signal() -> Result<watch::Receiver<bool>> {
+/// Turns true at SIGTERM or SIGINT; the host is not ready any more by then.
+fn stop_signal(phase: Phase) -> Result<watch::Receiver<bool>> {
     let (sender, receiver) = watch::channel(false);
     #[cfg(unix)]
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
@@ -148,6 +151,7 @@ fn stop_signal() -> Result<watch::Receiver<bool>> {
         #[cfg(not(unix))]
         let _ = tokio::signal::ctrl_c().await;
         tracing::info!("stopping: finishing what is in flight");
+        phase.drain();
         sender.send_replace(true);
         // The sender must outlive the receivers' wait.
         std::future::pending::<()>().await;

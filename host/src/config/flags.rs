@@ -10,6 +10,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::serving::{BatchingMode, Isolation};
+use crate::telemetry::LogFormat;
 
 /// The flags of `edgewit serve`.
 #[derive(Debug, Clone, Default, Args, Serialize)]
@@ -26,6 +27,10 @@ pub struct ServeFlags {
     limits: LimitFlags,
     #[command(flatten)]
     cache: CacheFlags,
+    #[command(flatten)]
+    logs: LogFlags,
+    #[command(flatten)]
+    traces: TraceFlags,
 }
 
 /// A setting as errors name it: its path and, where it has one, its flag.
@@ -134,6 +139,39 @@ struct CacheFlags {
     /// Folder for packed components and compiled code [default: the user's cache folder].
     #[arg(id = "cache.folder", long = "cache", env = "EDGEWIT_CACHE", value_name = "DIR")]
     folder: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, Args, Serialize)]
+struct LogFlags {
+    /// Form of a line of the log: JSON, pretty, or by whether it goes to a terminal [default: auto].
+    #[arg(
+        id = "logs.format",
+        long = "log-format",
+        env = "EDGEWIT_LOG_FORMAT",
+        value_enum,
+        value_name = "FORMAT"
+    )]
+    format: Option<LogFormat>,
+    /// Least level that is logged: off, error, warn, info, debug, trace, also by module, as
+    /// info,edgewit::http=warn [default: info].
+    #[arg(id = "logs.level", long = "log-level", env = "EDGEWIT_LOG_LEVEL", value_name = "LEVEL")]
+    level: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Args, Serialize)]
+struct TraceFlags {
+    /// Address that takes traces by OTLP over HTTP, as http://127.0.0.1:4318/v1/traces [default:
+    /// none].
+    #[arg(
+        id = "traces.endpoint",
+        long = "trace-endpoint",
+        env = "EDGEWIT_TRACE_ENDPOINT",
+        value_name = "URL"
+    )]
+    endpoint: Option<String>,
+    /// Part of requests that is traced, of those whose caller does not decide [default: 1.0].
+    #[arg(id = "traces.ratio", long = "trace-ratio", env = "EDGEWIT_TRACE_RATIO", value_name = "PART")]
+    ratio: Option<f64>,
 }
 
 #[cfg(test)]

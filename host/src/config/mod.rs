@@ -11,16 +11,20 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use axum::http::Uri;
 use clap::Args;
 
 use crate::http::RequestLimits;
 use crate::runtime::{EngineConfig, Limits};
 use crate::serving::{BatchingConfig, BatchingMode, Isolation};
+use crate::telemetry::{LogConfig, TraceConfig};
 
 pub use flags::ServeFlags;
 pub use load::Loaded;
-pub use settings::{CacheSettings, LimitSettings, ModelSettings, ServerSettings, Settings};
+pub use settings::{
+    CacheSettings, LimitSettings, LogSettings, ModelSettings, ServerSettings, Settings, TraceSettings,
+};
 
 /// Where packed components and machine code are kept between runs.
 #[derive(Debug, Clone, Args)]
@@ -77,6 +81,10 @@ pub struct ServeConfig {
     pub drain: Duration,
     /// The cache folder.
     pub cache: PathBuf,
+    /// What is logged, and how.
+    pub log: LogConfig,
+    /// Where traces go, if anywhere.
+    pub traces: Option<TraceConfig>,
 }
 
 impl ServeConfig {
@@ -85,7 +93,7 @@ impl ServeConfig {
     /// # Errors
     /// The text names the setting, what it takes and what came.
     pub fn new(settings: Settings) -> Result<ServeConfig> {
-        let Settings { server, models, limits, cache } = settings;
+        let Settings { server, models, limits, cache, logs, traces } = settings;
         let folder = models.folder.display();
         check("models.folder", models.folder.is_dir(), || format!("there is no folder {folder}"))?;
         at_least("limits.deadline_ms", limits.deadline_ms, 1)?;
@@ -118,6 +126,8 @@ impl ServeConfig {
             requests: RequestLimits { body: limits.max_body_mb << 20, rows: limits.max_rows },
             drain: Duration::from_secs(server.drain_seconds),
             cache: cache_folder(cache.folder)?,
+            log: log(logs)?,
+            traces: traces_to(traces)?,
         })
     }
 
@@ -127,6 +137,28 @@ impl ServeConfig {
         let pool = (self.workers + 1) * models.max(4);
         EngineConfig { pool: u32::try_from(pool).unwrap_or(u32::MAX), max_memory: self.limits.memory }
     }
+}
+
+fn log(settings: LogSettings) -> Result<LogConfig> {
+    let LogSettings { format, level } = settings;
+    let expected =
+        "expected off, error, warn, info, debug or trace, or a list such as info,edgewit::http=warn";
+    match level.parse() {
+        Ok(level) => Ok(LogConfig { format, level }),
+        Err(_) => bail!("{}: {expected}, got {level:?}", flags::named("logs.level")),
+    }
+}
+
+fn traces_to(settings: TraceSettings) -> Result<Option<TraceConfig>> {
+    let TraceSettings { endpoint, ratio } = settings;
+    check("traces.ratio", (0.0..=1.0).contains(&ratio), || format!("expected 0 to 1, got {ratio}"))?;
+    let Some(endpoint) = endpoint else { return Ok(None) };
+    let uri = endpoint.parse::<Uri>().ok();
+    let web =
+        uri.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.path().len() > 1);
+    let expected = "expected an address with a path, such as http://127.0.0.1:4318/v1/traces";
+    check("traces.endpoint", web, || format!("{expected}, got {endpoint:?}"))?;
+    Ok(Some(TraceConfig { endpoint, ratio }))
 }
 
 /// An error about a setting, unless it `holds`.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::serving::{BatchingMode, Isolation};
+use crate::telemetry::LogFormat;
 
 /// All settings.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -19,6 +20,10 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// What is kept between runs.
     pub cache: CacheSettings,
+    /// What is logged.
+    pub logs: LogSettings,
+    /// What is traced.
+    pub traces: TraceSettings,
 }
 
 /// `[server]`
@@ -102,4 +107,36 @@ impl Default for LimitSettings {
 pub struct CacheSettings {
     /// Folder for packed components and compiled code; the user's cache folder where it is not given.
     pub folder: Option<PathBuf>,
+}
+
+/// `[logs]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSettings {
+    /// The form of a line.
+    pub format: LogFormat,
+    /// The least level, for all or by module.
+    pub level: String,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        LogSettings { format: LogFormat::default(), level: "info".into() }
+    }
+}
+
+/// `[traces]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TraceSettings {
+    /// Where spans are sent by OTLP over HTTP; nowhere where it is not given.
+    pub endpoint: Option<String>,
+    /// The part of requests that is traced, of those whose caller does not decide.
+    pub ratio: f64,
+}
+
+impl Default for TraceSettings {
+    fn default() -> Self {
+        TraceSettings { endpoint: None, ratio: 1.0 }
+    }
 }

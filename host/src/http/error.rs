@@ -3,12 +3,9 @@
 //! A client sees what it did wrong and the request id. What went wrong inside goes to the log.
 
 use axum::Json;
-use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use edgewit_core::ErrorBody;
-use tower_http::request_id::RequestId;
 
 use crate::runtime;
 use crate::serving::Error;
@@ -101,7 +98,7 @@ impl From<Error> for HttpError {
 }
 
 impl IntoResponse for HttpError {
-    /// The body is written by [`with_request_id`], which knows the id.
+    /// The body is written by [`write`], which knows the id.
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
         let (body, reason, internal) = (self.body, self.reason, self.internal);
@@ -120,19 +117,22 @@ struct Unwritten {
     internal: Option<String>,
 }
 
-/// Writes the body of a failed request and the line in the log, both with the request's id.
-pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
-    let id = request.extensions().get::<RequestId>().cloned();
-    let (method, uri) = (request.method().clone(), request.uri().clone());
-    let mut response = next.run(request).await;
-    let Some(failure) = response.extensions_mut().remove() else { return response };
-    let Unwritten { mut body, reason, internal } = failure;
-    body.request_id = id.and_then(|id| id.header_value().to_str().ok().map(str::to_owned));
-    if let Some(error) = internal {
-        let (id, path) = (body.request_id.as_deref(), uri.path());
-        tracing::error!(id, %method, path, reason, error, "request failed");
-    }
+/// What the log and the metrics say of a failed request.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// Its name in the metrics.
+    pub(super) reason: &'static str,
+    /// What only the log says.
+    pub(super) internal: Option<String>,
+}
+
+/// Writes the body of a failed request, with the request's id.
+pub(super) fn write(mut response: Response, id: &HeaderValue) -> (Response, Option<Failure>) {
+    let Some(Unwritten { mut body, reason, internal }) = response.extensions_mut().remove() else {
+        return (response, None);
+    };
+    body.request_id = id.to_str().ok().map(str::to_owned);
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
-    (parts, Json(body)).into_response()
+    ((parts, Json(body)).into_response(), Some(Failure { reason, internal }))
 }

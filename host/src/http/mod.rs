@@ -5,17 +5,20 @@ mod docs;
 mod encoding;
 mod error;
 mod health;
+mod observe;
 mod oip;
 mod openapi;
+mod phase;
 mod repository;
 mod rows;
 mod statistics;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue, Request, header};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::middleware;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::get;
 use edgewit_core::oip::Body;
@@ -24,13 +27,12 @@ use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
-use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
-use tower_http::trace::TraceLayer;
 
 use crate::serving::{self, Answer, Deployment, Error, Question, Registry, Repository, Workers};
-use crate::telemetry::{ModelLabels, Telemetry};
+use crate::telemetry::{Exposition, ModelLabels, Telemetry, Tracer, Trail};
 use encoding::Encoding;
 use error::HttpError;
+pub use phase::Phase;
 
 /// What every handler sees. Cheap to clone.
 #[derive(Clone)]
@@ -43,6 +45,10 @@ pub struct App {
     pub workers: Workers,
     /// What is counted.
     pub telemetry: Arc<Telemetry>,
+    /// What makes traces of requests, if anything does.
+    pub tracer: Option<Arc<Tracer>>,
+    /// How far the host is between start and stop.
+    pub phase: Phase,
     /// The bounds of a request.
     pub limits: RequestLimits,
 }
@@ -62,22 +68,17 @@ impl Default for RequestLimits {
     }
 }
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
 /// The bytes of an answer that goes in one packet in any case; compressing it would cost more than predicting.
 const PACKET: u64 = 1400;
 
 /// All routes over `app`.
 pub fn router(app: App) -> Router {
-    // Top to bottom is outside in: the id comes first, so that every log line and error has it.
+    // Top to bottom is outside in: what observes comes first, so that every answer has an id and a line in the log.
     let layers = ServiceBuilder::new()
-        .layer(SetRequestIdLayer::new(REQUEST_ID, NewRequestId))
-        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(()))
         .layer(
             CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(PACKET)),
         )
-        .layer(axum::middleware::from_fn(error::with_request_id))
+        .layer(middleware::from_fn_with_state(app.tracer.clone(), observe::observe))
         .layer(CatchPanicLayer::custom(|_| HttpError::panic().into_response()));
     Router::new()
         .merge(rows::routes())
@@ -102,21 +103,23 @@ async fn serve(
     request: axum::extract::Request,
     read: impl FnOnce(&Deployment, &[u8]) -> Result<(Question, Answer), Error> + Send + 'static,
 ) -> Result<Response, HttpError> {
-    let start = Instant::now();
+    let trail = request.extensions().get::<Trail>().cloned().unwrap_or_default();
     let deployment = app.registry.find(model, version).map_err(|error| {
         let error = HttpError::from(error);
-        app.telemetry.model(&ModelLabels::default()).request(start.elapsed(), Some(error.reason()));
+        app.telemetry.model(&ModelLabels::default()).request(trail.began.elapsed(), Some(error.reason()));
         error
     })?;
+    trail.model(&deployment.labels);
+    let began = trail.began;
     let result = async {
         let limit = app.limits.body;
         let encoding = Encoding::of(request.headers())?;
         let body = body::read(request, limit).await?;
         let read = move |deployment: &Deployment| read(deployment, &encoding.decode(body, limit)?);
-        Ok::<_, HttpError>(serving::ask(&app.workers, deployment.clone(), read).await?)
+        Ok::<_, HttpError>(serving::ask(&app.workers, deployment.clone(), trail, read).await?)
     }
     .await;
-    deployment.metrics.request(start.elapsed(), result.as_ref().err().map(HttpError::reason));
+    deployment.metrics.request(began.elapsed(), result.as_ref().err().map(HttpError::reason));
     Ok(respond(result?))
 }
 
@@ -126,24 +129,8 @@ fn respond(body: Body) -> Response {
     (content_type, AppendHeaders(json_length.into_iter().flatten()), body.bytes).into_response()
 }
 
-async fn metrics(axum::extract::State(app): axum::extract::State<App>) -> Response {
-    const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, TYPE)], app.telemetry.encode()).into_response()
-}
-
-/// Ids sort by time, which helps whoever searches logs. A client's own id is kept.
-#[derive(Clone)]
-struct NewRequestId;
-
-impl MakeRequestId for NewRequestId {
-    fn make_request_id<B>(&mut self, _: &Request<B>) -> Option<RequestId> {
-        HeaderValue::from_str(&uuid::Uuid::now_v7().to_string()).ok().map(RequestId::new)
-    }
-}
-
-fn span<B>(request: &Request<B>) -> tracing::Span {
-    let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
-    // Below the usual level of the log: a span that is on is formatted for each request, and a line about a
-    // failed request has the same fields.
-    tracing::debug_span!("request", id, method = %request.method(), path = request.uri().path())
+async fn metrics(State(app): State<App>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let exposition = Exposition::accepted(accept.unwrap_or_default());
+    ([(header::CONTENT_TYPE, exposition.content_type())], app.telemetry.encode(exposition)).into_response()
 }

@@ -11,7 +11,7 @@ use edgewit_core::Tensor;
 
 use super::request::{Question, Request};
 use super::{Deployment, Workers};
-use crate::telemetry::{BatchMetrics, ModelMetrics};
+use crate::telemetry::{BatchMetrics, ModelMetrics, Stations};
 
 /// The open batches of one deployment.
 pub(super) struct Batcher {
@@ -154,7 +154,10 @@ fn outputs(deployment: &Deployment, requests: &[Request], rows: &[u64]) -> Optio
         Tensor::join(&parts)
     });
     let inputs = inputs.collect::<Option<Vec<_>>>()?;
-    let outputs = deployment.predict(inputs, first.outputs.as_deref()).ok()?;
+    let mut stations = Stations::default();
+    let outputs = deployment.predict(inputs, first.outputs.as_deref(), &mut stations);
+    requests.iter().for_each(|request| request.caller.trail.computed(stations));
+    let outputs = outputs.ok()?;
     let mut parts = vec![Vec::with_capacity(outputs.len()); requests.len()];
     for output in outputs {
         parts.iter_mut().zip(output.split(rows)?).for_each(|(part, output)| part.push(output));
@@ -186,7 +189,7 @@ mod tests {
     }
 
     fn request(rows: u64, width: u64) -> (Request, Answered) {
-        let (caller, answered) = Caller::waiting(&Telemetry::new());
+        let (caller, answered) = Caller::waiting(&Telemetry::new().model(&ModelLabels::default()));
         let answer = Box::new(|_: &Deployment, _: &[Tensor]| Ok(vec![].into()));
         (Request { question: question(rows, width), answer, caller, key: None }, answered)
     }

@@ -1,7 +1,7 @@
 //! One version of one model, ready to predict.
 
 use serde::{Deserialize, Serialize};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use edgewit_core::{ModelMetadata, RowSchema, Tensor};
@@ -11,7 +11,7 @@ use super::batching::{self, BatchingConfig};
 use super::response_cache::DeploymentCache;
 use super::{Error, ResponseCache};
 use crate::runtime::{self, Instance, Limits, Program};
-use crate::telemetry::{ModelLabels, ModelMetrics, Telemetry};
+use crate::telemetry::{ModelLabels, ModelMetrics, Stations, Stay, Telemetry};
 
 /// Whether requests share a sandbox.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ pub struct Deployment {
     pub metadata: ModelMetadata,
     rows: Result<RowSchema, String>,
     /// Its labels in every metric.
-    pub labels: ModelLabels,
+    pub labels: Arc<ModelLabels>,
     /// What is counted of it.
     pub metrics: ModelMetrics,
     program: Program,
@@ -75,7 +75,7 @@ impl Deployment {
             cache: cache.map(|shared| DeploymentCache { shared, metrics: telemetry.cached(&labels) }),
             metadata,
             rows,
-            labels,
+            labels: Arc::new(labels),
             program,
             limits: config.limits.clone(),
             isolation: config.isolation,
@@ -121,15 +121,20 @@ impl Deployment {
         self.rows.as_ref().map_err(|reason| Error::NoRows(reason.clone()))
     }
 
-    /// Predicts one batch, in a fresh sandbox unless the deployment is set to reuse them.
+    /// Predicts one batch, in a fresh sandbox unless the deployment is set to reuse them. Writes down when, even if
+    /// it fails.
     ///
     /// # Errors
     /// [`Error::Runtime`]; a sandbox that failed is dropped.
-    pub fn predict(&self, inputs: Vec<Tensor>, outputs: Option<&[String]>) -> Result<Vec<Tensor>, Error> {
+    pub fn predict(
+        &self,
+        inputs: Vec<Tensor>,
+        outputs: Option<&[String]>,
+        stations: &mut Stations,
+    ) -> Result<Vec<Tensor>, Error> {
         let rows = inputs.first().and_then(Tensor::rows).unwrap_or(1);
-        let start = Instant::now();
-        let result = self.compute(inputs, outputs)?;
-        self.metrics.predicted(rows, start.elapsed());
+        let result = self.compute(inputs, outputs, stations)?;
+        self.metrics.predicted(rows, stations.took().unwrap_or_default());
         Ok(result)
     }
 
@@ -138,9 +143,15 @@ impl Deployment {
         &self,
         inputs: Vec<Tensor>,
         outputs: Option<&[String]>,
+        stations: &mut Stations,
     ) -> Result<Vec<Tensor>, Error> {
-        let mut instance = self.instance()?;
+        let start = Instant::now();
+        let instance = self.instance();
+        let started = Stay::since(start);
+        stations.instance = Some(started);
+        let mut instance = instance?;
         let result = instance.predict(inputs, outputs);
+        stations.predict = Some(Stay::since(started.to));
         // A refused input leaves the sandbox as it was; anything else spends it.
         if self.isolation == Isolation::Reuse
             && matches!(result, Ok(_) | Err(runtime::Error::InvalidInput(_)))

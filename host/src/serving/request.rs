@@ -11,6 +11,7 @@ use super::batch::Batcher;
 use super::response_cache::Key;
 use super::workers::Caller;
 use super::{Deployment, Error, Workers};
+use crate::telemetry::{Stations, Trail};
 
 /// What a request asks of a model.
 pub struct Question {
@@ -30,11 +31,13 @@ pub type Answer = Box<dyn FnOnce(&Deployment, &[Tensor]) -> Result<Body, Error> 
 pub async fn ask(
     workers: &Workers,
     deployment: Arc<Deployment>,
+    trail: Trail,
     read: impl FnOnce(&Deployment) -> Result<(Question, Answer), Error> + Send + 'static,
 ) -> Result<Body, Error> {
     let (followers, timer) = (workers.clone(), Handle::current());
+    let metrics = deployment.metrics.clone();
     workers
-        .run(move |mut caller| {
+        .run(&metrics, trail, move |mut caller| {
             // In a batch the wait goes on until the batch is predicted.
             if caller.is_gone() || deployment.batcher().is_none() {
                 caller.begin(&deployment.metrics);
@@ -117,7 +120,9 @@ impl Request {
             return;
         }
         let inputs = std::mem::take(&mut self.question.inputs);
-        let outputs = deployment.predict(inputs, self.question.outputs.as_deref());
+        let mut stations = Stations::default();
+        let outputs = deployment.predict(inputs, self.question.outputs.as_deref(), &mut stations);
+        self.caller.trail.computed(stations);
         self.finish(deployment, outputs);
     }
 

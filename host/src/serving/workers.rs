@@ -8,7 +8,7 @@ use edgewit_core::oip::Body;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::Error;
-use crate::telemetry::{ModelMetrics, Queued, Telemetry};
+use crate::telemetry::{ModelMetrics, Queued, Stay, Trail};
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -20,13 +20,14 @@ pub struct Workers {
     queue: flume::Sender<Job>,
     /// One for each request that may run or wait.
     places: Arc<Semaphore>,
-    telemetry: Arc<Telemetry>,
 }
 
 /// Who waits for an answer. Takes a place in the host until it is dropped.
 pub(super) struct Caller {
     answer: oneshot::Sender<Result<Body, Error>>,
     queued: Option<Queued>,
+    /// What is learned of the request.
+    pub(super) trail: Trail,
     _place: OwnedSemaphorePermit,
 }
 
@@ -35,7 +36,7 @@ impl Workers {
     ///
     /// # Errors
     /// When the system gives no more threads.
-    pub fn start(threads: usize, waiting: usize, telemetry: Arc<Telemetry>) -> std::io::Result<Workers> {
+    pub fn start(threads: usize, waiting: usize) -> std::io::Result<Workers> {
         let (queue, jobs) = flume::unbounded::<Job>();
         for ix in 0..threads {
             let jobs = jobs.clone();
@@ -47,17 +48,22 @@ impl Workers {
             })?;
         }
         let places = threads.saturating_add(waiting).min(Semaphore::MAX_PERMITS);
-        Ok(Workers { queue, places: Arc::new(Semaphore::new(places)), telemetry })
+        Ok(Workers { queue, places: Arc::new(Semaphore::new(places)) })
     }
 
     /// Runs `job` on a worker and waits until it, or who it leaves the caller to, answers.
     ///
     /// # Errors
     /// [`Error::Busy`] at once when too many wait; what the caller is answered otherwise.
-    pub(super) async fn run(&self, job: impl FnOnce(Caller) + Send + 'static) -> Result<Body, Error> {
+    pub(super) async fn run(
+        &self,
+        metrics: &ModelMetrics,
+        trail: Trail,
+        job: impl FnOnce(Caller) + Send + 'static,
+    ) -> Result<Body, Error> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| Error::Busy)?;
         let (answer, answered) = oneshot::channel();
-        let caller = Caller { answer, queued: Some(self.telemetry.queued()), _place: place };
+        let caller = Caller { answer, queued: Some(metrics.queued()), trail, _place: place };
         self.follow(move || job(caller));
         answered.await.unwrap_or_else(|_| Err(Error::Internal("the worker panicked".into())))
     }
@@ -72,11 +78,12 @@ impl Workers {
 impl Caller {
     /// A caller that came without a host.
     #[cfg(test)]
-    pub(super) fn waiting(telemetry: &Telemetry) -> (Caller, oneshot::Receiver<Result<Body, Error>>) {
+    pub(super) fn waiting(metrics: &ModelMetrics) -> (Caller, oneshot::Receiver<Result<Body, Error>>) {
         let (answer, answered) = oneshot::channel();
         let places = Arc::new(Semaphore::new(1));
         let place = places.try_acquire_owned().expect("the semaphore has a permit");
-        (Caller { answer, queued: Some(telemetry.queued()), _place: place }, answered)
+        let (queued, trail) = (Some(metrics.queued()), Trail::default());
+        (Caller { answer, queued, trail, _place: place }, answered)
     }
 
     /// Whether nobody waits any more: the connection was closed.
@@ -86,12 +93,13 @@ impl Caller {
 
     /// How long the caller has waited.
     pub(super) fn waited(&self) -> Duration {
-        self.queued.as_ref().map_or(Duration::ZERO, Queued::elapsed)
+        self.queued.as_ref().map_or(Duration::ZERO, |queued| queued.since().elapsed())
     }
 
     /// Ends the wait: work for this caller begins.
     pub(super) fn begin(&mut self, metrics: &ModelMetrics) {
         if let Some(queued) = self.queued.take() {
+            self.trail.queued(Stay::since(queued.since()));
             metrics.dequeued(queued);
         }
     }
