@@ -35,9 +35,9 @@ pub async fn ask(
     read: impl FnOnce(&Deployment) -> Result<(Question, Answer), Error> + Send + 'static,
 ) -> Result<Body, Error> {
     let (followers, timer) = (workers.clone(), Handle::current());
-    let metrics = deployment.metrics.clone();
+    let asked = deployment.clone();
     workers
-        .run(&metrics, trail, move |mut caller| {
+        .run(&asked.metrics, trail, move |mut caller| {
             // In a batch the wait goes on until the batch is predicted.
             if caller.is_gone() || deployment.batcher().is_none() {
                 caller.begin(&deployment.metrics);
