@@ -182,7 +182,7 @@ fn without_a_delay_what_waits_for_a_worker_is_put_together_and_a_lone_request_is
     let lone = server.client.post_json("/v2/models/m/infer", &floats("x", &[1], &[2.0]));
     assert_eq!(lone.json()["outputs"][0]["data"], json!([-2.0]));
 
-    let pending = || value(&server.client.get("/metrics").text, "edgewit_pending_requests ");
+    let pending = || value(&server.client.get("/metrics").text, r#"edgewit_pending_requests{model="m""#);
     let slow = json!(vec![json!({ "x": vec![1; 64 * 64] }); 100]);
     std::thread::scope(|scope| {
         let busy = scope.spawn(|| server.client.post_json("/models/slow/predict/batch", &slow));
