@@ -9,7 +9,6 @@ use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 
-use super::error::HttpError;
 use crate::serving::Error;
 
 /// How a request's body is compressed.
@@ -22,19 +21,16 @@ pub(super) enum Encoding {
 }
 
 impl Encoding {
-    /// What the header `content-encoding` says.
-    ///
-    /// # Errors
-    /// When it names another, or several.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Encoding, HttpError> {
+    /// What the header `content-encoding` says; `None` when it names another, or several.
+    pub(super) fn of(headers: &HeaderMap) -> Option<Encoding> {
         let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
-        let Some(value) = values.next() else { return Ok(Encoding::Identity) };
+        let Some(value) = values.next() else { return Some(Encoding::Identity) };
         match value.to_str().unwrap_or_default().to_ascii_lowercase().as_str() {
-            _ if values.next().is_some() => Err(HttpError::encoding()),
-            "identity" => Ok(Encoding::Identity),
-            "gzip" | "x-gzip" => Ok(Encoding::Gzip),
-            "deflate" => Ok(Encoding::Deflate),
-            _ => Err(HttpError::encoding()),
+            _ if values.next().is_some() => None,
+            "identity" => Some(Encoding::Identity),
+            "gzip" | "x-gzip" => Some(Encoding::Gzip),
+            "deflate" => Some(Encoding::Deflate),
+            _ => None,
         }
     }
 

@@ -113,7 +113,7 @@ async fn serve(
     let began = trail.began;
     let result = async {
         let limit = app.limits.body;
-        let encoding = Encoding::of(request.headers())?;
+        let encoding = Encoding::of(request.headers()).ok_or_else(HttpError::encoding)?;
         let body = body::read(request, limit).await?;
         let read = move |deployment: &Deployment| read(deployment, &encoding.decode(body, limit)?);
         Ok::<_, HttpError>(serving::ask(&app.workers, deployment.clone(), trail, read).await?)
