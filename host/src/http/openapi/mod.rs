@@ -19,19 +19,21 @@ pub(super) fn routes() -> Router<App> {
 }
 
 fn document(app: &App) -> Value {
-    let mut document = Document::default();
-    document.host(app.registry.find(None, None).is_ok_and(|default| default.row_schema().is_ok()));
+    let mut document = Document { schemas: schema::common(), ..Document::default() };
+    if let Ok(default) = app.registry.find(None, None) {
+        document.rows("", "default", "default model", &default, app.limits.rows);
+    }
     let deployments = app.registry.deployments();
     for (ix, deployment) in deployments.iter().enumerate() {
         let name = &deployment.metadata.name;
         // Of several versions the last is the highest, which answers.
         if deployments.get(ix + 1).is_none_or(|next| next.metadata.name != *name) {
-            document.model(deployment, app.limits.rows);
+            document.rows(&format!("/models/{name}"), name, name, deployment, app.limits.rows);
+            document.protocol(&deployment.metadata, deployment.row_schema().ok());
         }
     }
-    if let Ok(default) = app.registry.find(None, None) {
-        document.default_model(&default);
-    }
+    document.any_model();
+    document.host();
     let Document { paths, schemas } = document;
     json!({
         "openapi": "3.1.0",
@@ -56,8 +58,8 @@ struct Document {
 struct Operation<'a> {
     id: String,
     tag: &'a str,
-    summary: String,
-    /// The schema of the body and a body that is answered.
+    summary: &'a str,
+    /// The schema of the body and a body that is answered; an empty one may be left out.
     body: Option<(Value, Value)>,
     /// The schema of the answer; none where it is empty.
     answer: Option<Value>,
@@ -65,6 +67,7 @@ struct Operation<'a> {
 }
 
 const PREDICTION_ERRORS: &[u16] = &[400, 404, 413, 415, 500, 501, 503, 504];
+const MODEL_ERRORS: &[u16] = &[404, 503];
 
 impl Document {
     fn add(&mut self, method: &str, path: &str, operation: Operation<'_>) {
@@ -85,8 +88,9 @@ impl Document {
             "operationId": id, "tags": [tag], "summary": summary, "responses": responses,
         });
         if let Some((schema, example)) = body {
+            let required = example != json!({});
             let content = json!({ "application/json": { "schema": schema, "example": example } });
-            written["requestBody"] = json!({ "required": true, "content": content });
+            written["requestBody"] = json!({ "required": required, "content": content });
         }
         let parameters = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
         let parameters = parameters.map(
@@ -101,153 +105,135 @@ impl Document {
     }
 
     fn get(&mut self, path: &str, id: &str, tag: &str, summary: &str, answer: Option<Value>, errors: &[u16]) {
-        let (id, summary) = (id.to_owned(), summary.to_owned());
+        let id = id.to_owned();
         self.add("get", path, Operation { id, tag, summary, body: None, answer, errors });
     }
 
-    /// What does not depend on the models.
-    fn host(&mut self, rows: bool) {
-        self.schemas.extend(schema::common());
-        let object = || Some(json!({ "type": "object" }));
-        let health = "health";
-        self.get("/health", "health", health, "Every model version and how far it is", object(), &[]);
-        self.get("/health/live", "live", health, "The process answers", object(), &[]);
-        self.get("/health/ready", "ready", health, "Every model is ready", object(), &[]);
-        for path in ["/health", "/health/ready", "/v2/health/ready"] {
-            if path.starts_with("/v2") {
-                self.get(path, "v2_ready", "protocol", "Every model is ready", object(), &[]);
-            }
-            let not_ready = json!({
-                "description": meaning(503),
-                "content": { "application/json": { "schema": { "type": "object" } } },
-            });
-            self.paths[path]["get"]["responses"]["503"] = not_ready;
+    /// A path whose answer is of the same form whether all is ready or not.
+    fn ready(&mut self, path: &str, id: &str, tag: &str, summary: &str) {
+        self.get(path, id, tag, summary, object(), &[503]);
+        let responses = &mut self.paths[path]["get"]["responses"];
+        responses["503"]["content"] = responses["200"]["content"].clone();
+    }
+
+    /// The paths of rows of a model below `path`.
+    fn rows(&mut self, path: &str, id: &str, tag: &str, deployment: &Deployment, max_rows: usize) {
+        let Ok(rows) = deployment.row_schema() else { return };
+        let manifest = &deployment.metadata.manifest;
+        let row = format!("{}.Row", deployment.metadata.name);
+        let schema = schema::row(rows, &manifest.passthrough, manifest.description.as_deref());
+        self.schemas.insert(row.clone(), schema);
+        let row = reference(&row);
+        let sample = Value::Object(rows.sample_row());
+        let count = usize::try_from(rows.fixed_rows().unwrap_or(1)).unwrap_or(1);
+        let batch = Operation {
+            id: format!("{id}.batch"),
+            tag,
+            summary: "Several rows of features",
+            body: Some((
+                schema::batch(&row, rows.fixed_rows(), max_rows),
+                json!({ "instances": vec![sample.clone(); count] }),
+            )),
+            answer: Some(reference("Predictions")),
+            errors: PREDICTION_ERRORS,
+        };
+        let one = Operation {
+            id: format!("{id}.predict"),
+            summary: "One row of features",
+            body: Some((row, sample)),
+            answer: Some(reference("Prediction")),
+            ..batch
+        };
+        if count == 1 {
+            self.add("post", &format!("{path}/predict"), one);
         }
-        self.get("/v2/health/live", "v2_live", "protocol", "The process answers", object(), &[]);
-        self.get("/v2", "server", "protocol", "Name, version, extensions", Some(reference("Server")), &[]);
-        let metrics = json!({ "description": "The metrics.", "content": { "text/plain": {} } });
-        self.get("/metrics", "metrics", health, "Metrics for Prometheus", None, &[]);
-        self.paths["/metrics"]["get"]["responses"]["200"] = metrics;
+        self.add("post", &format!("{path}/predict/batch"), batch);
+    }
+
+    /// The paths that have the model as a parameter.
+    fn any_model(&mut self) {
+        let (protocol, repository) = ("protocol", "repository");
+        self.get("/v2", "server", protocol, "Name, version, extensions", Some(reference("Server")), &[]);
+        self.get("/v2/health/live", "v2.live", protocol, "The process answers", object(), &[]);
+        self.ready("/v2/health/ready", "v2.ready", protocol, "Every model is ready");
+        self.get("/v2/models/stats", "stats", protocol, "What was counted of every model", object(), &[]);
+        let version = "/v2/models/{model}/versions/{version}";
+        for (path, id, summary, answer) in [
+            ("", "version.metadata", "Inputs and outputs of a version", Some(reference("Model"))),
+            ("/ready", "version.ready", "Whether a version answers", None),
+            ("/config", "version.config", "A version's configuration", object()),
+            ("/stats", "version.stats", "What was counted of a version", object()),
+        ] {
+            self.get(&format!("{version}{path}"), id, protocol, summary, answer, MODEL_ERRORS);
+        }
         let index = Operation {
             id: "index".into(),
-            tag: "repository",
-            summary: "Every model version and its state".into(),
-            body: Some((reference("IndexRequest"), json!({ "ready": false }))),
+            tag: repository,
+            summary: "Every model version and its state",
+            body: Some((reference("IndexRequest"), json!({}))),
             answer: Some(json!({ "type": "array", "items": reference("IndexEntry") })),
             errors: &[400, 413],
         };
         self.add("post", "/v2/repository/index", index);
-        let version = "/v2/models/{model}/versions/{version}";
-        let errors = &[404, 503];
-        self.get(version, "version", "protocol", "A version's tensors", Some(reference("Model")), errors);
-        self.get("/v2/models/stats", "stats", "protocol", "What was counted of every model", object(), &[]);
-        let stats = format!("{version}/stats");
-        self.get(&stats, "version_stats", "protocol", "What was counted of a version", object(), errors);
-        let ready = format!("{version}/ready");
-        self.get(&ready, "version_ready", "protocol", "Whether a version answers", None, errors);
-        let config = format!("{version}/config");
-        self.get(&config, "version_config", "protocol", "A version's configuration", object(), errors);
-        if rows {
-            self.paths.insert("/predict".into(), json!({}));
-            self.paths.insert("/predict/batch".into(), json!({}));
+        for (action, summary) in [
+            ("load", "Take a model as it lies on disk into service"),
+            ("unload", "Take a model out of service"),
+        ] {
+            let body = Some((json!({ "type": "object" }), json!({})));
+            let (id, errors) = (action.into(), &[400, 404, 413, 501]);
+            let operation = Operation { id, tag: repository, summary, body, answer: None, errors };
+            self.add("post", &format!("/v2/repository/models/{{model}}/{action}"), operation);
         }
     }
 
-    /// The paths of a model.
-    fn model(&mut self, deployment: &Deployment, max_rows: usize) {
-        let model = &deployment.metadata;
-        let name = &model.name;
-        if let Ok(rows) = deployment.row_schema() {
-            let row = format!("{name}.Row");
-            let about = model.manifest.description.as_deref();
-            self.schemas.insert(row.clone(), schema::row(rows, &model.manifest.passthrough, about));
-            let sample = Value::Object(rows.sample_row());
-            let count = usize::try_from(rows.fixed_rows().unwrap_or(1)).unwrap_or(1);
-            if count == 1 {
-                let one = Operation {
-                    id: format!("{name}.predict"),
-                    tag: name,
-                    summary: "One row of features".into(),
-                    body: Some((reference(&row), sample.clone())),
-                    answer: Some(reference("Prediction")),
-                    errors: PREDICTION_ERRORS,
-                };
-                self.add("post", &format!("/models/{name}/predict"), one);
-            }
-            let batch = Operation {
-                id: format!("{name}.batch"),
-                tag: name,
-                summary: "Several rows of features".into(),
-                body: Some((
-                    schema::batch(&reference(&row), rows.fixed_rows(), max_rows),
-                    json!({ "instances": vec![sample; count] }),
-                )),
-                answer: Some(reference("Predictions")),
-                errors: PREDICTION_ERRORS,
-            };
-            self.add("post", &format!("/models/{name}/predict/batch"), batch);
-        }
-        self.protocol(model, deployment.row_schema().ok());
+    /// Health and metrics.
+    fn host(&mut self) {
+        let tag = "host";
+        self.ready("/health", "health", tag, "Every model version and how far it is");
+        self.get("/health/live", "live", tag, "The process answers", object(), &[]);
+        self.ready("/health/ready", "ready", tag, "Every model is ready");
+        self.get("/metrics", "metrics", tag, "Metrics for Prometheus", None, &[]);
+        let text = json!({ "schema": { "type": "string" } });
+        let content = json!({ "text/plain": text, "application/openmetrics-text": text });
+        self.paths["/metrics"]["get"]["responses"]["200"]["content"] = content;
     }
 
     /// The protocol's paths of a model.
     fn protocol(&mut self, model: &ModelMetadata, rows: Option<&RowSchema>) {
         let name = &model.name;
         let path = format!("/v2/models/{name}");
-        let errors = &[404, 503];
         let id = |what: &str| format!("{name}.{what}");
-        self.get(&path, &id("metadata"), name, "Inputs and outputs", Some(reference("Model")), errors);
-        let ready = format!("{path}/ready");
-        self.get(&ready, &id("ready"), name, "Whether the model answers", None, errors);
-        let config = format!("{path}/config");
-        let object = json!({ "type": "object" });
-        self.get(&config, &id("config"), name, "The configuration", Some(object), errors);
-        let stats = format!("{path}/stats");
-        self.get(
-            &stats,
-            &id("stats"),
-            name,
-            "What was counted of the model",
-            Some(json!({ "type": "object" })),
-            errors,
-        );
+        for (part, what, summary, answer) in [
+            ("", "metadata", "Inputs and outputs", Some(reference("Model"))),
+            ("/ready", "ready", "Whether the model answers", None),
+            ("/config", "config", "The configuration", object()),
+            ("/stats", "stats", "What was counted of the model", object()),
+        ] {
+            self.get(&format!("{path}{part}"), &id(what), name, summary, answer, MODEL_ERRORS);
+        }
         let request = format!("{name}.InferRequest");
         self.schemas.insert(request.clone(), schema::infer_request(model));
         let infer = Operation {
             id: id("infer"),
             tag: name,
-            summary: "Tensors in, tensors out".into(),
+            summary: "Tensors in, tensors out",
             body: Some((reference(&request), schema::infer_example(model, rows))),
             answer: Some(reference("InferResponse")),
             errors: PREDICTION_ERRORS,
         };
         let infer_path = format!("{path}/infer");
         self.add("post", &infer_path, infer);
-        let header = json!({
-            "name": "Inference-Header-Content-Length",
-            "in": "header",
-            "description": "How many bytes of the body are JSON, where binary tensors follow it.",
-            "schema": { "type": "integer", "minimum": 0 },
-        });
-        self.paths[&infer_path]["post"]["parameters"] = json!([header]);
-        let binary = json!({ "description": "JSON, and binary tensors behind it." });
+        let text = "Tensors may follow the JSON as bytes, as in Triton's binary tensor data extension, with the header \
+                    Inference-Header-Content-Length saying how much is JSON.";
+        self.paths[&infer_path]["post"]["description"] = text.into();
+        let binary = json!({ "schema": { "description": "JSON, and binary tensors behind it." } });
         let content = &mut self.paths[&infer_path]["post"]["responses"]["200"]["content"];
         content["application/octet-stream"] = binary;
     }
+}
 
-    /// The paths that name no model are those of the default one.
-    fn default_model(&mut self, default: &Deployment) {
-        for kind in ["predict", "predict/batch"] {
-            let named = format!("/models/{}/{kind}", default.metadata.name);
-            let Some(mut operation) = self.paths.get(&named).cloned() else {
-                self.paths.remove(&format!("/{kind}"));
-                continue;
-            };
-            operation["post"]["operationId"] = format!("default.{}", kind.replace('/', ".")).into();
-            operation["post"]["tags"] = json!(["default model"]);
-            self.paths.insert(format!("/{kind}"), operation);
-        }
-    }
+fn object() -> Option<Value> {
+    Some(json!({ "type": "object" }))
 }
 
 fn reference(schema: &str) -> Value {

@@ -172,7 +172,8 @@ fn list(items: Value, length: i64) -> Value {
 /// What JSON an element may be.
 fn element(datatype: Datatype) -> Value {
     let integer = |min: i64, max: u64| json!({ "type": "integer", "minimum": min, "maximum": max });
-    let number = |most: f64| json!({ "type": "number", "minimum": -most, "maximum": most });
+    // Half a step beyond the largest number is the first that would be rounded to infinity.
+    let number = |end: f64| json!({ "type": "number", "exclusiveMinimum": -end, "exclusiveMaximum": end });
     match datatype {
         Datatype::Bool => json!({ "enum": [false, true, 0, 1] }),
         Datatype::Bytes => json!({ "type": "string" }),
@@ -184,8 +185,8 @@ fn element(datatype: Datatype) -> Value {
         Datatype::Int16 => integer(i16::MIN.into(), i16::MAX as u64),
         Datatype::Int32 => integer(i32::MIN.into(), i32::MAX as u64),
         Datatype::Int64 => integer(i64::MIN, i64::MAX as u64),
-        Datatype::Fp16 => number(65504.0),
-        Datatype::Fp32 => number(f32::MAX.into()),
+        Datatype::Fp16 => number(65520.0),
+        Datatype::Fp32 => number(f64::from(f32::MAX) + 2_f64.powi(103)),
         Datatype::Fp64 => json!({ "type": "number" }),
     }
 }
