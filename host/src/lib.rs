@@ -4,6 +4,7 @@
 //! [`golden`] (known answers), [`serving`] (which model answers, where) and [`http`]; all of them
 //! stand on [`runtime`], the only place that names wasmtime.
 
+pub mod auth;
 pub mod command;
 pub mod config;
 pub mod digest;

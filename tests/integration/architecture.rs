@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use edgewit_tests::root;
 
 /// Modules of the host from the bottom up; one may use those below it.
-const STOREYS: [(&str, u8); 11] = [
+const STOREYS: [(&str, u8); 12] = [
     ("digest", 0),
     ("telemetry", 0),
+    ("auth", 1),
     ("progress", 0),
     ("table", 0),
     ("runtime", 1),

@@ -1,6 +1,8 @@
 //! The integration tests: one binary, a file per feature.
 
 mod architecture;
+mod attacks;
+mod auth;
 mod bad_models;
 mod bad_requests;
 mod batching;
@@ -13,12 +15,15 @@ mod edge;
 mod golden;
 mod health;
 mod isolation;
+mod jwt;
 mod lifecycle;
+mod limits;
 mod logs;
 mod metrics;
 mod mutants;
 mod oip;
 mod openapi;
+mod overload;
 mod pack;
 mod repository;
 mod response_cache;

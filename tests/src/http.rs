@@ -51,6 +51,30 @@ impl Client {
         Answer::read(self.agent.get(format!("{}{path}", self.base)).call())
     }
 
+    /// A request with headers of its own; a body makes it a POST of JSON.
+    pub fn send(&self, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Answer {
+        let url = format!("{}{path}", self.base);
+        match body {
+            None => {
+                let request = headers
+                    .iter()
+                    .fold(self.agent.get(url), |request, (name, value)| request.header(*name, *value));
+                Answer::read(request.call())
+            }
+            Some(body) => {
+                let request = self.agent.post(url).content_type("application/json");
+                let request =
+                    headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+                Answer::read(request.send(body.to_string()))
+            }
+        }
+    }
+
+    /// The same with `credential` in `authorization: Bearer`.
+    pub fn send_as(&self, credential: &str, path: &str, body: Option<&Value>) -> Answer {
+        self.send(path, &[("authorization", &format!("Bearer {credential}"))], body)
+    }
+
     /// POST of any bytes.
     pub fn post(&self, path: &str, body: impl AsRef<[u8]>) -> Answer {
         let request = self.agent.post(format!("{}{path}", self.base)).content_type("application/json");

@@ -82,6 +82,11 @@ pub fn mutate(model: &[u8], seed: u64) -> Vec<u8> {
     proto.encode_to_vec()
 }
 
+/// A mutant of any bytes: one to eight of them changed, or parts of them dropped, repeated or cut off.
+pub fn mutate_bytes(bytes: &[u8], seed: u64) -> Vec<u8> {
+    of_bytes(bytes, &mut Random(seed))
+}
+
 /// SplitMix64 (Steele, Lea, Flood, 2014).
 struct Random(u64);
 

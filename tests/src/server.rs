@@ -62,6 +62,13 @@ impl Server {
         found.unwrap_or_else(|| panic!("the server never said `{start}`")).expect("the line is text")
     }
 
+    /// Its resident memory, in bytes.
+    pub fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the system counts");
+        line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).expect("a number") << 10
+    }
+
     /// Sends SIGTERM, without waiting.
     pub fn terminate(&self) {
         let status = Command::new("kill").arg(self.process.id().to_string()).status();

@@ -3,6 +3,7 @@
 mod check;
 mod config;
 mod inspect;
+mod key;
 mod loading;
 mod pack;
 mod predict;
@@ -34,6 +35,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     Serve(serve::ServeCommand),
     Config(config::ConfigArgs),
+    Key(key::KeyArgs),
 }
 
 impl Cli {
@@ -50,6 +52,7 @@ impl Cli {
             Command::Verify(args) => verify::run(args),
             Command::Serve(args) => serve::run(args),
             Command::Config(args) => config::run(args),
+            Command::Key(args) => key::run(args),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `edgewit serve`: every model of a folder over HTTP.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,8 +10,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::loading::Loading;
+use crate::auth::Authenticator;
 use crate::config::{Loaded, ServeConfig, ServeFlags};
-use crate::http::{self, App, Phase};
+use crate::http::{self, App, Gate, Phase};
 use crate::pack::source::{self, Source};
 use crate::runtime::{Engine, keep_little};
 use crate::serving::{Registry, Repository, Workers};
@@ -77,6 +79,7 @@ async fn serve(config: ServeConfig, log: &Log) -> Result<()> {
     for source in &sources {
         registry.announce(&source.name, &source.version);
     }
+    let auth = config.auth.is_on().then(|| Authenticator::start(config.auth.clone())).transpose()?;
     let workers = Workers::start(config.workers, config.queue)?;
     let listener = TcpListener::bind(config.listen)
         .await
@@ -91,14 +94,17 @@ async fn serve(config: ServeConfig, log: &Log) -> Result<()> {
         registry: registry.clone(),
         repository: Repository::new(registry.clone(), Arc::new(move |name| load.load_again(name))),
         workers,
+        gate: Arc::new(Gate::new(auth, config.rates, &telemetry)),
         telemetry,
         tracer: tracer.clone(),
         phase: phase.clone(),
         limits: config.requests,
+        cors: config.cors.clone(),
+        tls: false,
     };
     let stop = stop_signal(phase.clone())?;
     let mut stopping = stop.clone();
-    let server = axum::serve(listener, http::router(app))
+    let server = axum::serve(listener, http::router(app).into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(async move { drop(stopping.wait_for(|stop| *stop).await) });
 
     std::thread::Builder::new().name("load".into()).spawn(move || {
@@ -123,7 +129,7 @@ async fn serve(config: ServeConfig, log: &Log) -> Result<()> {
 }
 
 /// Says that the host is ready, with a request that works as pasted.
-fn announce(registry: &Registry, address: std::net::SocketAddr) {
+fn announce(registry: &Registry, address: SocketAddr) {
     if !registry.is_ready() {
         println!("not every model could be loaded; see http://{address}/health");
         return;

@@ -11,7 +11,7 @@ use super::{ServeFlags, Settings};
 /// What is read where no file is named.
 const FILE: &str = "edgewit.toml";
 /// Variables that are no settings of a file.
-const OTHERS: [&str; 1] = ["EDGEWIT_TEST_FULL"];
+const OTHERS: [&str; 2] = [super::access::API_KEYS, "EDGEWIT_TEST_FULL"];
 
 /// Settings, and where they come from.
 #[derive(Debug)]

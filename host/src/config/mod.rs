@@ -2,6 +2,7 @@
 //!
 //! Steps: [`Loaded`] puts the sources together to [`Settings`]; [`ServeConfig`] checks them.
 
+mod access;
 mod flags;
 mod load;
 mod settings;
@@ -15,7 +16,8 @@ use anyhow::{Context, Result, bail, ensure};
 use axum::http::Uri;
 use clap::Args;
 
-use crate::http::RequestLimits;
+use crate::auth::AuthConfig;
+use crate::http::{Cors, RateLimits, RequestLimits};
 use crate::runtime::{EngineConfig, Limits};
 use crate::serving::{BatchingConfig, BatchingMode, Isolation};
 use crate::telemetry::{LogConfig, TraceConfig};
@@ -23,7 +25,8 @@ use crate::telemetry::{LogConfig, TraceConfig};
 pub use flags::ServeFlags;
 pub use load::Loaded;
 pub use settings::{
-    CacheSettings, LimitSettings, LogSettings, ModelSettings, ServerSettings, Settings, TraceSettings,
+    AuthSettings, CacheSettings, CorsSettings, LimitSettings, LogSettings, ModelSettings, ServerSettings,
+    Settings, TraceSettings,
 };
 
 /// Where packed components and machine code are kept between runs.
@@ -77,6 +80,12 @@ pub struct ServeConfig {
     pub queue: usize,
     /// How large a request may be.
     pub requests: RequestLimits,
+    /// How many it may send.
+    pub rates: RateLimits,
+    /// Who may ask.
+    pub auth: AuthConfig,
+    /// From which pages.
+    pub cors: Cors,
     /// How long to wait for requests in flight at the end.
     pub drain: Duration,
     /// The cache folder.
@@ -93,7 +102,7 @@ impl ServeConfig {
     /// # Errors
     /// The text names the setting, what it takes and what came.
     pub fn new(settings: Settings) -> Result<ServeConfig> {
-        let Settings { server, models, limits, cache, logs, traces } = settings;
+        let Settings { server, models, limits, auth, cors, cache, logs, traces } = settings;
         let folder = models.folder.display();
         check("models.folder", models.folder.is_dir(), || format!("there is no folder {folder}"))?;
         at_least("limits.deadline_ms", limits.deadline_ms, 1)?;
@@ -105,6 +114,16 @@ impl ServeConfig {
         check("models.batching", shares, || "auto takes --isolation reuse: a batch shares a sandbox".into())?;
         at_least("models.batch_max_size", models.batch_max_size, 2)?;
         at_most("models.response_cache_mb", models.response_cache_mb, 1 << 20)?;
+        at_least("limits.request_seconds", limits.request_seconds, 1)?;
+        at_least("limits.body_seconds", limits.body_seconds, 1)?;
+        at_least("limits.body_min_rate_kb", limits.body_min_rate_kb, 1)?;
+        at_most("limits.body_min_rate_kb", limits.body_min_rate_kb, 1 << 20)?;
+        let insecure = auth.insecure;
+        let auth = access::auth(auth)?;
+        check("server.listen", insecure || auth.is_on() || server.listen.ip().is_loopback(), || {
+            let needs = "others reach it, and no key is configured: give --auth-keys, --jwt-key, --jwks-file or --jwks-url";
+            format!("{} is not of this machine alone; {needs}, or --insecure", server.listen)
+        })?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(ServeConfig {
             models: models.folder,
@@ -123,7 +142,16 @@ impl ServeConfig {
             },
             workers: server.workers.unwrap_or(cores),
             queue: server.queue,
-            requests: RequestLimits { body: limits.max_body_mb << 20, rows: limits.max_rows },
+            requests: RequestLimits {
+                body: limits.max_body_mb << 20,
+                rows: limits.max_rows,
+                time: Duration::from_secs(limits.request_seconds),
+                body_time: Duration::from_secs(limits.body_seconds),
+                body_rate: limits.body_min_rate_kb << 10,
+            },
+            rates: access::rates(&limits),
+            auth,
+            cors: access::cors(&cors)?,
             drain: Duration::from_secs(server.drain_seconds),
             cache: cache_folder(cache.folder)?,
             log: log(logs)?,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::auth::TokenAlgorithm;
 use crate::serving::{BatchingMode, Isolation};
 use crate::telemetry::LogFormat;
 
@@ -18,6 +19,10 @@ pub struct Settings {
     pub models: ModelSettings,
     /// What a request may be and take.
     pub limits: LimitSettings,
+    /// Who may ask.
+    pub auth: AuthSettings,
+    /// From pages of which origins.
+    pub cors: CorsSettings,
     /// What is kept between runs.
     pub cache: CacheSettings,
     /// What is logged.
@@ -93,11 +98,96 @@ pub struct LimitSettings {
     pub max_body_mb: usize,
     /// Most rows in a batch.
     pub max_rows: usize,
+    /// Time for a request, from its head to its answer, in seconds.
+    pub request_seconds: u64,
+    /// Time for a body, in seconds; a longer one must come at the rate of the next setting.
+    pub body_seconds: u64,
+    /// Least rate of a body after that time, in KiB a second.
+    pub body_min_rate_kb: u32,
+    /// Requests a second of one caller that is known; 0 sets no limit.
+    pub principal_rate: u32,
+    /// Requests at once of such a caller; 0 takes as many as in a second.
+    pub principal_burst: u32,
+    /// Requests a second of one address; 0 sets no limit.
+    pub address_rate: u32,
+    /// Requests at once of one address; 0 takes as many as in a second.
+    pub address_burst: u32,
 }
 
 impl Default for LimitSettings {
     fn default() -> Self {
-        LimitSettings { deadline_ms: 10_000, memory_mb: 512, max_body_mb: 16, max_rows: 10_000 }
+        LimitSettings {
+            deadline_ms: 10_000,
+            memory_mb: 512,
+            max_body_mb: 16,
+            max_rows: 10_000,
+            request_seconds: 60,
+            body_seconds: 10,
+            body_min_rate_kb: 16,
+            principal_rate: 0,
+            principal_burst: 0,
+            address_rate: 0,
+            address_burst: 0,
+        }
+    }
+}
+
+/// `[auth]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuthSettings {
+    /// File of API keys, as `edgewit key` makes them.
+    pub keys_file: Option<PathBuf>,
+    /// Algorithm of the key in `jwt_key_file`.
+    pub jwt_algorithm: Option<TokenAlgorithm>,
+    /// File with the public key (PEM) or the secret of tokens.
+    pub jwt_key_file: Option<PathBuf>,
+    /// File with a set of public keys of tokens.
+    pub jwks_file: Option<PathBuf>,
+    /// Address of such a set.
+    pub jwks_url: Option<String>,
+    /// How long the answer of that address is good for, in seconds.
+    pub jwks_refresh_seconds: u64,
+    /// For whom a token must be (`aud`).
+    pub jwt_audience: Option<String>,
+    /// By whom a token must be (`iss`), where that is asked for.
+    pub jwt_issuer: Option<String>,
+    /// How far the clocks of issuer and host may differ, in seconds.
+    pub jwt_leeway_seconds: u64,
+    /// Whether to listen beyond this machine without asking for a key.
+    pub insecure: bool,
+}
+
+impl Default for AuthSettings {
+    fn default() -> Self {
+        AuthSettings {
+            keys_file: None,
+            jwt_algorithm: None,
+            jwt_key_file: None,
+            jwks_file: None,
+            jwks_url: None,
+            jwks_refresh_seconds: 300,
+            jwt_audience: None,
+            jwt_issuer: None,
+            jwt_leeway_seconds: 30,
+            insecure: false,
+        }
+    }
+}
+
+/// `[cors]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CorsSettings {
+    /// Origins whose pages may ask, as `https://example.com`.
+    pub origins: Option<Vec<String>>,
+    /// How long a browser may remember that, in seconds.
+    pub max_age_seconds: u64,
+}
+
+impl Default for CorsSettings {
+    fn default() -> Self {
+        CorsSettings { origins: None, max_age_seconds: 600 }
     }
 }
 

@@ -6,7 +6,9 @@ use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout_at};
 
+use super::RequestLimits;
 use super::error::HttpError;
 use crate::serving::Error;
 
@@ -17,8 +19,9 @@ const LINGER: (usize, Duration) = (1 << 30, Duration::from_secs(30));
 /// The whole body.
 ///
 /// # Errors
-/// When it is longer than `limit`, which is noticed without keeping what is too much, or breaks off.
-pub(super) async fn read(request: Request, limit: usize) -> Result<Bytes, HttpError> {
+/// When it is longer than its limit, which is noticed without keeping what is too much, comes too slowly, or breaks off.
+pub(super) async fn read(request: Request, limits: &RequestLimits) -> Result<Bytes, HttpError> {
+    let (limit, start) = (limits.body, Instant::now());
     let mut body = request.into_body();
     if body.size_hint().lower() > limit as u64 {
         linger(body);
@@ -27,7 +30,10 @@ pub(super) async fn read(request: Request, limit: usize) -> Result<Bytes, HttpEr
     // A small body is one frame, which is passed on as it is.
     let mut first = Bytes::new();
     let mut bytes = BytesMut::new();
-    while let Some(frame) = body.frame().await {
+    loop {
+        let latest = start + limits.time_for_body(first.len() + bytes.len());
+        let frame = timeout_at(latest, body.frame()).await.map_err(|_| HttpError::slow_body())?;
+        let Some(frame) = frame else { break };
         let frame = frame.map_err(|error| HttpError::broken_body(&error))?;
         let Ok(data) = frame.into_data() else { continue };
         if first.len() + bytes.len() + data.len() > limit {

@@ -37,6 +37,36 @@ impl HttpError {
         HttpError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoding", text)
     }
 
+    pub(super) fn slow_body() -> HttpError {
+        HttpError::new(StatusCode::REQUEST_TIMEOUT, "slow_body", "the body comes too slowly")
+    }
+
+    pub(super) fn out_of_time() -> HttpError {
+        HttpError::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "the request took longer than it may")
+    }
+
+    pub(super) fn path_is_no_text() -> HttpError {
+        HttpError::new(StatusCode::BAD_REQUEST, "path", "the path is not UTF-8 once its escapes are read")
+    }
+
+    pub(super) fn host() -> HttpError {
+        HttpError::new(StatusCode::BAD_REQUEST, "host", "expected one header `host`")
+    }
+
+    /// The same for every reason: what is wrong with a key helps whoever tries keys.
+    pub(super) fn unauthorized() -> HttpError {
+        HttpError::new(StatusCode::UNAUTHORIZED, "unauthorized", "this takes a key or token that is good")
+    }
+
+    /// The same for what is not there and what is there for others.
+    pub(super) fn forbidden() -> HttpError {
+        HttpError::new(StatusCode::FORBIDDEN, "forbidden", "this key or token is not for that")
+    }
+
+    pub(super) fn too_many_requests() -> HttpError {
+        HttpError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "too many requests; try again later")
+    }
+
     pub(super) fn no_route() -> HttpError {
         HttpError::new(StatusCode::NOT_FOUND, "not_found", "there is no such path")
     }
@@ -105,6 +135,10 @@ impl IntoResponse for HttpError {
         response.extensions_mut().insert(Unwritten { body, reason, internal });
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer realm=\"edgewit\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
         }
         response
     }

@@ -4,16 +4,20 @@ mod body;
 mod docs;
 mod encoding;
 mod error;
+mod gate;
+mod headers;
 mod health;
 mod observe;
 mod oip;
 mod openapi;
 mod phase;
+mod rates;
 mod repository;
 mod rows;
 mod statistics;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -22,17 +26,23 @@ use axum::middleware;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::get;
 use edgewit_core::oip::Body;
+use tokio::time::timeout;
 use tower::ServiceBuilder;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
+pub use gate::Gate;
+pub use headers::Cors;
+pub use phase::Phase;
+pub use rates::{Rate, RateLimits};
+
 use crate::serving::{self, Answer, Deployment, Error, Question, Registry, Repository, Workers};
 use crate::telemetry::{Exposition, ModelLabels, Telemetry, Tracer, Trail};
 use encoding::Encoding;
 use error::HttpError;
-pub use phase::Phase;
+use headers::secure;
 
 /// What every handler sees. Cheap to clone.
 #[derive(Clone)]
@@ -51,20 +61,46 @@ pub struct App {
     pub phase: Phase,
     /// The bounds of a request.
     pub limits: RequestLimits,
+    /// Who may ask.
+    pub gate: Arc<Gate>,
+    /// From which pages.
+    pub cors: Cors,
+    /// Whether clients come over TLS.
+    pub tls: bool,
 }
 
-/// How large a request may be.
+/// How large a request may be, and how long it may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestLimits {
     /// Bytes of a body.
     pub body: usize,
     /// Rows of a batch.
     pub rows: usize,
+    /// From the head of the request to its answer.
+    pub time: Duration,
+    /// Before a body must have come.
+    pub body_time: Duration,
+    /// Bytes a second of a body that may take longer.
+    pub body_rate: u32,
+}
+
+impl RequestLimits {
+    /// How long a body may take of which so many bytes have come: a large one takes long, but a byte now and then
+    /// would hold a place for ever.
+    fn time_for_body(&self, come: usize) -> Duration {
+        self.body_time + Duration::from_secs_f64(come as f64 / f64::from(self.body_rate.max(1)))
+    }
 }
 
 impl Default for RequestLimits {
     fn default() -> Self {
-        RequestLimits { body: 16 << 20, rows: 10_000 }
+        RequestLimits {
+            body: 16 << 20,
+            rows: 10_000,
+            time: Duration::from_secs(60),
+            body_time: Duration::from_secs(10),
+            body_rate: 16 << 10,
+        }
     }
 }
 
@@ -73,13 +109,18 @@ const PACKET: u64 = 1400;
 
 /// All routes over `app`.
 pub fn router(app: App) -> Router {
+    let tls = app.tls;
     // Top to bottom is outside in: what observes comes first, so that every answer has an id and a line in the log.
     let layers = ServiceBuilder::new()
         .layer(
             CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(PACKET)),
         )
         .layer(middleware::from_fn_with_state(app.tracer.clone(), observe::observe))
-        .layer(CatchPanicLayer::custom(|_| HttpError::panic().into_response()));
+        .layer(middleware::map_response(move |response| async move { secure(response, tls) }))
+        // Outside the gate: a browser asks first whether it may ask, and sends no key with that.
+        .layer(tower::util::option_layer(app.cors.layer()))
+        .layer(CatchPanicLayer::custom(|_| HttpError::panic().into_response()))
+        .layer(middleware::from_fn_with_state(app.clone(), gate::gate));
     Router::new()
         .merge(rows::routes())
         .merge(health::routes())
@@ -114,11 +155,11 @@ async fn serve(
     let result = async {
         let limit = app.limits.body;
         let encoding = Encoding::of(request.headers()).ok_or_else(HttpError::encoding)?;
-        let body = body::read(request, limit).await?;
+        let body = body::read(request, &app.limits).await?;
         let read = move |deployment: &Deployment| read(deployment, &encoding.decode(body, limit)?);
         Ok::<_, HttpError>(serving::ask(&app.workers, deployment.clone(), trail, read).await?)
-    }
-    .await;
+    };
+    let result = timeout(app.limits.time, result).await.unwrap_or_else(|_| Err(HttpError::out_of_time()));
     deployment.metrics.request(began.elapsed(), result.as_ref().err().map(HttpError::reason));
     Ok(respond(result?))
 }

@@ -73,6 +73,11 @@ impl Registry {
         Registry { models: RwLock::default(), default, telemetry }
     }
 
+    /// The model of requests that name none, where one was chosen.
+    pub fn default_name(&self) -> Option<&str> {
+        self.default.as_deref()
+    }
+
     /// Announces a version that will be loaded. One that is ready answers until the new one is.
     pub fn announce(&self, name: &str, version: &str) {
         self.set(name, version, Entry::Loading);

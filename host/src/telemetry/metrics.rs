@@ -11,6 +11,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::access::AccessMetrics;
 use super::exposition::{self, Exposition};
 use super::model::{BatchMetrics, CacheMetrics, Durations, Failed, FailureLabels, ModelMetrics};
 use super::triton::{Served, Triton};
@@ -51,6 +52,7 @@ pub struct Telemetry {
     cache_evictions: Counter,
     cache_bytes: Gauge<u64, AtomicU64>,
     models: Gauge,
+    access: AccessMetrics,
     served: Served,
 }
 
@@ -83,6 +85,7 @@ impl Telemetry {
             cache_evictions: Counter::default(),
             cache_bytes: Gauge::default(),
             models: Gauge::default(),
+            access: AccessMetrics::default(),
             served: Arc::new(Mutex::default()),
         };
         let mut registry = Registry::default();
@@ -121,6 +124,7 @@ impl Telemetry {
         let help = "Memory of the outputs in the response cache";
         to.register_with_unit("response_cache_size", help, Unit::Bytes, self.cache_bytes.clone());
         to.register("models_loaded", "Model versions that are ready", self.models.clone());
+        self.access.register(to);
         let build = BuildLabels {
             version: env!("CARGO_PKG_VERSION"),
             arch: std::env::consts::ARCH,
@@ -177,6 +181,11 @@ impl Telemetry {
             *cache = Some(metrics.clone());
         }
         metrics
+    }
+
+    /// The counters of who is let in.
+    pub fn access(&self) -> AccessMetrics {
+        self.access.clone()
     }
 
     /// So many bytes more are in the response cache.

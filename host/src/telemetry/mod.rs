@@ -4,6 +4,7 @@
 //! process's own are made of them and of the system at each scrape. [`Log`] is where lines go. What is learned of
 //! a request is kept in its [`Trail`] and told once, when it has come to its end: as a line, and by a [`Tracer`].
 
+mod access;
 mod exposition;
 mod log;
 mod metrics;
@@ -14,6 +15,7 @@ mod trace;
 mod trail;
 mod triton;
 
+pub use access::AccessMetrics;
 pub use exposition::Exposition;
 pub use log::{Log, LogConfig, LogFormat};
 pub use metrics::{ModelLabels, Telemetry};
