@@ -96,8 +96,8 @@ fn a_head_that_is_too_large_is_refused() {
     check("a line of 8 MB", format!("{get}x-a: {}\r\n\r\n", "a".repeat(8 << 20)), &[431], true);
     check("10,000 lines", format!("{get}{}\r\n", "a: b\r\n".repeat(10_000)), &[431], true);
     check(
-        "a path of 1 MB",
-        format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "a".repeat(1 << 20)),
+        "a path of 100 KB",
+        format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "a".repeat(100 << 10)),
         &[414],
         true,
     );
@@ -167,7 +167,7 @@ fn mutant(seed: u64) -> Vec<u8> {
             "{method} {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
         )
     };
-    if seed % 4 == 0 {
+    if seed.is_multiple_of(4) {
         return mutate_bytes(&[head(body.len()).as_bytes(), body.as_bytes()].concat(), seed);
     }
     let body = mutate_bytes(body.as_bytes(), seed);
@@ -201,11 +201,13 @@ fn mutants_of_good_requests_are_answered_in_json_and_leave_nothing_behind() {
     ask(first..count);
     let after = server.resident();
     eprintln!(
-        "{count} mutants: {} KiB resident after a tenth of them, {} after all",
+        "{count} mutants: {} KiB resident after {first} of them, {} after all",
         before >> 10,
         after >> 10
     );
-    assert!(after as f64 <= before as f64 * 1.05, "{before} bytes resident before, {after} after");
+    // So few requests still meet threads and sandboxes for the first time; a leak of 8 KiB each would show.
+    let most = if full() { before + before / 20 } else { before + ((count - first) << 13) };
+    assert!(after <= most, "{before} bytes resident before, {after} after");
     assert_eq!(server.client.post_json("/predict", &customer()).status, 200);
 }
 

@@ -114,11 +114,15 @@ impl Authenticator {
             return tokens.principal(credential, &digest, now);
         }
         // All sources are looked through: how long it takes does not depend on where the key is.
-        let found = self.keys.iter().map(|keys| keys.get().principal(&digest, now));
-        found.fold(Err(Denied::UnknownKey), |best, next| match best {
-            Err(Denied::UnknownKey) => next,
-            other => other,
-        })
+        let (mut found, mut denied) = (None, Denied::UnknownKey);
+        for keys in &self.keys {
+            match keys.get().principal(&digest, now) {
+                Ok(principal) => found = Some(principal),
+                Err(Denied::Expired) => denied = Denied::Expired,
+                Err(_) => {}
+            }
+        }
+        found.ok_or(denied)
     }
 
     /// Reads all keys again now, changed or not.

@@ -52,10 +52,12 @@ impl Source {
     }
 }
 
+type Parse<T> = Box<dyn Fn(&[u8]) -> Result<T, String> + Send + Sync>;
+
 /// What was made of a source, as it was when it was last good.
 pub(super) struct Reloaded<T> {
     source: Source,
-    parse: Box<dyn Fn(&[u8]) -> Result<T, String> + Send + Sync>,
+    parse: Parse<T>,
     value: RwLock<Arc<T>>,
     seen: Mutex<Seen>,
     wanted: AtomicBool,
@@ -87,7 +89,7 @@ impl<T: Default> Reloaded<T> {
             wanted: AtomicBool::new(false),
         };
         match reloaded.read() {
-            Err(error) if !of_address => return Err(error),
+            Err(error) if !of_address => Err(error),
             _ => Ok(reloaded),
         }
     }

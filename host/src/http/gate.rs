@@ -25,6 +25,12 @@ pub struct Gate {
     metrics: AccessMetrics,
 }
 
+/// Why a caller does not pass.
+enum Refused {
+    Unknown,
+    Forbidden,
+}
+
 /// What a path asks of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Need {
@@ -67,7 +73,7 @@ impl Gate {
         request: &Request,
         model: Option<&str>,
         default: Option<&str>,
-    ) -> Result<Option<Arc<Principal>>, HttpError> {
+    ) -> Result<Option<Arc<Principal>>, Refused> {
         let Some(auth) = &self.auth else { return Ok(None) };
         // A path that is none is answered so, to whoever asks.
         let Some(path) = request.extensions().get::<MatchedPath>() else { return Ok(None) };
@@ -78,7 +84,7 @@ impl Gate {
         }
         let principal = auth.authenticate(request.headers()).map_err(|denied| {
             self.metrics.attempt(outcome(denied));
-            HttpError::unauthorized()
+            Refused::Unknown
         })?;
         let in_scope = match need {
             Need::Scope(scope) => principal.may(scope),
@@ -91,7 +97,7 @@ impl Gate {
         };
         if !(in_scope && of_model) {
             self.metrics.attempt("forbidden");
-            return Err(HttpError::forbidden());
+            return Err(Refused::Forbidden);
         }
         self.metrics.attempt("ok");
         Ok(Some(principal))
@@ -145,7 +151,8 @@ pub(super) async fn gate(State(app): State<App>, request: Request, next: Next) -
     let model = params.iter().flatten().find(|(name, _)| *name == "model").map(|(_, model)| model);
     let principal = match app.gate.admit(&request, model, app.registry.default_name()) {
         Ok(principal) => principal,
-        Err(error) => return error.into_response(),
+        Err(Refused::Unknown) => return HttpError::unauthorized().into_response(),
+        Err(Refused::Forbidden) => return HttpError::forbidden().into_response(),
     };
     if let Some(principal) = &principal {
         if let Some(trail) = request.extensions().get::<Trail>() {

@@ -159,7 +159,10 @@ async fn serve(
         let read = move |deployment: &Deployment| read(deployment, &encoding.decode(body, limit)?);
         Ok::<_, HttpError>(serving::ask(&app.workers, deployment.clone(), trail, read).await?)
     };
-    let result = timeout(app.limits.time, result).await.unwrap_or_else(|_| Err(HttpError::out_of_time()));
+    let result = match timeout(app.limits.time, result).await {
+        Ok(result) => result,
+        Err(_) => Err(HttpError::out_of_time()),
+    };
     deployment.metrics.request(began.elapsed(), result.as_ref().err().map(HttpError::reason));
     Ok(respond(result?))
 }
