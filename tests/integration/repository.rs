@@ -97,6 +97,7 @@ fn what_cannot_be_done_is_refused_with_the_reason() {
     check("/v2/repository/models/churn/load", r#"{"parameters": {"config": "{}"}}"#, 501, "config");
     check("/v2/repository/models/churn/load", r#"{"parameters": {"file:1/model.onnx": ""}}"#, 501, "file:");
     check("/v2/repository/models/churn/load", "[1]", 400, "the body");
+    check("/v2/repository/models/churn/load", "[]", 400, "the body");
     check("/v2/repository/index", "{", 400, "the body");
 }
 

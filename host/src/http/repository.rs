@@ -83,13 +83,16 @@ async fn unload(State(app): State<App>, Path(model): Path<String>) -> Result<(),
     Ok(app.repository.unload(&model).await?)
 }
 
-/// The body as JSON; what it is by default where there is none.
+/// The object that the body is; what it is by default where there is none.
 async fn read<T: Default + for<'de> Deserialize<'de>>(app: &App, request: Request) -> Result<T, HttpError> {
     let body = body::read(request, app.limits.body).await?;
     if body.is_empty() {
         return Ok(T::default());
     }
-    serde_json::from_slice(&body).map_err(|error| HttpError::malformed(format!("the body: {error}")))
+    // By way of an object: a list would do for a struct.
+    let object = serde_json::from_slice::<Map<String, Value>>(&body);
+    let read = object.and_then(|object| T::deserialize(Value::Object(object)));
+    read.map_err(|error| HttpError::malformed(format!("the body: {error}")))
 }
 
 /// The model as a `ModelConfig` of Triton's. Shapes have their axis of rows, so `max_batch_size` is 0.

@@ -206,7 +206,7 @@ pub(super) fn infer_request(model: &ModelMetadata) -> Value {
     let inputs = model.inputs.iter().map(input).collect::<Vec<_>>();
     let names = model.outputs.iter().map(|output| output.name.as_str()).collect::<Vec<_>>();
     let output_parameters = json!({ "type": "object", "properties": {
-        "binary_data": { "type": "boolean" }, "classification": { "type": "integer", "minimum": 0, "maximum": u32::MAX },
+        "binary_data": { "type": ["boolean", "null"] }, "classification": { "type": ["integer", "null"], "minimum": 0, "maximum": u32::MAX },
     }});
     json!({
         "type": "object",
@@ -239,9 +239,10 @@ fn input(tensor: &TensorMetadata) -> Value {
     if rank > 0 {
         shape["prefixItems"] = tensor.shape.iter().map(axis).collect();
     }
+    let data = if tensor.datatype == Datatype::Fp16 { "parameters" } else { "data" };
     json!({
         "type": "object",
-        "required": ["name", "datatype", "shape"],
+        "required": ["name", "datatype", "shape", data],
         "properties": {
             "name": { "const": tensor.name },
             "datatype": { "const": tensor.datatype.name() },
