@@ -40,13 +40,13 @@ impl Cors {
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
             crate::auth::API_KEY,
-            super::REQUEST_ID,
+            super::observe::REQUEST_ID,
             HeaderName::from_static("inference-header-content-length"),
             HeaderName::from_static("traceparent"),
             HeaderName::from_static("tracestate"),
         ];
         const TOLD: [HeaderName; 5] = [
-            super::REQUEST_ID,
+            super::observe::REQUEST_ID,
             HeaderName::from_static("inference-header-content-length"),
             HeaderName::from_static("ratelimit"),
             HeaderName::from_static("ratelimit-policy"),

@@ -110,15 +110,16 @@ const PACKET: u64 = 1400;
 /// All routes over `app`.
 pub fn router(app: App) -> Router {
     let tls = app.tls;
-    // Top to bottom is outside in: what observes comes first, so that every answer has an id and a line in the log.
+    // Top to bottom is outside in. Headers and compression are for every answer; a browser asks first whether it may ask,
+    // and sends no key with that. What observes comes before all that may fail, so that a failure has an id and a line in
+    // the log.
     let layers = ServiceBuilder::new()
         .layer(
             CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(PACKET)),
         )
-        .layer(middleware::from_fn_with_state(app.tracer.clone(), observe::observe))
         .layer(middleware::map_response(move |response| async move { secure(response, tls) }))
-        // Outside the gate: a browser asks first whether it may ask, and sends no key with that.
         .layer(tower::util::option_layer(app.cors.layer()))
+        .layer(middleware::from_fn_with_state(app.tracer.clone(), observe::observe))
         .layer(CatchPanicLayer::custom(|_| HttpError::panic().into_response()))
         .layer(middleware::from_fn_with_state(app.clone(), gate::gate));
     Router::new()

@@ -19,7 +19,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use super::error::{self, Failure};
 use crate::telemetry::{RequestSpan, Tracer, Trail};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Letters of a client's own id that is kept.
 const LONGEST_ID: usize = 128;
 /// As nginx has it: the client closed the connection before the answer.

@@ -85,7 +85,7 @@ async fn unload(State(app): State<App>, Path(model): Path<String>) -> Result<(),
 
 /// The object that the body is; what it is by default where there is none.
 async fn read<T: Default + for<'de> Deserialize<'de>>(app: &App, request: Request) -> Result<T, HttpError> {
-    let body = body::read(request, app.limits.body).await?;
+    let body = body::read(request, &app.limits).await?;
     if body.is_empty() {
         return Ok(T::default());
     }
