@@ -1,16 +1,18 @@
 //! What the integration tests share: a real server process, a real command, a Spin-like host for
-//! the edge component, a collector of traces, small ONNX models with a fault in each, mutants of real ones, and
-//! what attackers send: tokens of any kind and bytes that are no HTTP.
+//! the edge component, a collector of traces, small ONNX models with a fault in each, mutants of real ones,
+//! certificates, clients that forgive nothing, and what attackers send: tokens of any kind and bytes that are no HTTP.
 
 pub mod collector;
 pub mod command;
 pub mod edge;
 pub mod http;
 pub mod jwt;
+pub mod load;
 pub mod mutate;
 pub mod onnx;
 pub mod raw;
 pub mod server;
+pub mod tls;
 pub mod verify;
 
 use std::fs;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::command::edgewit;
@@ -13,6 +13,7 @@ use crate::http::Client;
 pub struct Server {
     process: Child,
     lines: std::io::Lines<BufReader<ChildStdout>>,
+    log: Option<std::io::Lines<BufReader<ChildStderr>>>,
     /// The address, as `http://host:port`.
     pub base: String,
     /// A client for it.
@@ -22,23 +23,18 @@ pub struct Server {
 impl Server {
     /// Starts a server for a folder of models and waits until it listens.
     pub fn start(models: &Path, arguments: &[&str]) -> Server {
-        Server::spawn(models, arguments, Stdio::inherit())
+        Server::spawn(&mut serve(models, arguments))
     }
 
-    fn spawn(models: &Path, arguments: &[&str], log: Stdio) -> Server {
-        let mut process = edgewit()
-            .args(["serve", "--listen", "127.0.0.1:0", "--models"])
-            .arg(models)
-            .args(arguments)
-            .stderr(log)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("edgewit starts");
+    /// Starts the command of a server and waits until it listens. Its log can be waited for if stderr is piped.
+    pub fn spawn(command: &mut Command) -> Server {
+        let mut process = command.stdout(Stdio::piped()).spawn().expect("edgewit starts");
         let mut lines = BufReader::new(process.stdout.take().expect("stdout is piped")).lines();
         let listening = lines.next().expect("the server says where it listens").expect("the line is text");
         let base = listening.strip_prefix("listening on ").expect("the first line is the address").to_owned();
         let client = Client::new(base.clone());
-        Server { process, lines, base, client }
+        let log = process.stderr.take().map(|log| BufReader::new(log).lines());
+        Server { process, lines, log, base, client }
     }
 
     /// As [`Server::start`], and waits until every model is loaded.
@@ -51,7 +47,7 @@ impl Server {
 
     /// As [`Server::start`] with the log in a file, and waits until every model is loaded or has failed.
     pub fn logging(models: &Path, arguments: &[&str], log: File) -> Server {
-        let mut server = Server::spawn(models, arguments, log.into());
+        let mut server = Server::spawn(serve(models, arguments).stderr(log));
         server.wait_for("");
         server
     }
@@ -69,9 +65,21 @@ impl Server {
         line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).expect("a number") << 10
     }
 
+    /// Reads the log up to a line that has `text` in it, and returns that.
+    pub fn wait_for_log(&mut self, text: &str) -> String {
+        let log = self.log.as_mut().expect("stderr is piped");
+        let found = log.find(|line| line.as_ref().is_ok_and(|line| line.contains(text)));
+        found.unwrap_or_else(|| panic!("the log never said `{text}`")).expect("the line is text")
+    }
+
     /// Sends SIGTERM, without waiting.
     pub fn terminate(&self) {
-        let status = Command::new("kill").arg(self.process.id().to_string()).status();
+        self.signal("TERM");
+    }
+
+    /// Sends a signal by its name, without waiting.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.process.id().to_string()]).status();
         assert!(status.expect("kill starts").success());
     }
 
@@ -87,6 +95,12 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn serve(models: &Path, arguments: &[&str]) -> Command {
+    let mut command = edgewit();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--models"]).arg(models).args(arguments);
+    command
 }
 
 /// A server of this repository's models, shared by the tests that run at the same time; the last

@@ -3,13 +3,13 @@
 //! A flag that is not given is left out when the flags are written as a table, which is then laid over that of the
 //! file. An argument's id is the path of its setting.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 
 use crate::auth::TokenAlgorithm;
+use crate::http::{Address, ClientCertificates};
 use crate::serving::{BatchingMode, Isolation};
 use crate::telemetry::LogFormat;
 
@@ -25,6 +25,8 @@ pub struct ServeFlags {
     #[command(flatten)]
     server: ServerFlags,
     #[command(flatten)]
+    tls: TlsFlags,
+    #[command(flatten)]
     limits: LimitFlags,
     #[command(flatten)]
     auth: AuthFlags,
@@ -39,7 +41,7 @@ pub struct ServeFlags {
 }
 
 /// A setting as errors name it: its path and, where it has one, its flag.
-pub(super) fn named(path: &str) -> String {
+pub fn named(path: &str) -> String {
     let command = ServeFlags::augment_args(clap::Command::new("serve"));
     let flag = command.get_arguments().find(|argument| argument.get_id() == path);
     match flag.and_then(clap::Arg::get_long) {
@@ -104,16 +106,36 @@ struct ModelFlags {
 
 #[derive(Debug, Clone, Default, Args, Serialize)]
 struct ServerFlags {
-    /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8080].
+    /// Address to listen on, or unix: and a path; port 0 takes a free one [default: 127.0.0.1:8080].
     #[arg(id = "server.listen", long = "listen", env = "EDGEWIT_LISTEN", value_name = "ADDR")]
-    listen: Option<SocketAddr>,
+    listen: Option<Address>,
+    /// Take the place of a process that listens there, once the models are loaded [default: false].
+    #[arg(
+        id = "server.reuse_port",
+        long = "reuse-port",
+        env = "EDGEWIT_REUSE_PORT",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    reuse_port: Option<bool>,
     /// Threads that predict [default: one per core].
     #[arg(id = "server.workers", long = "workers", env = "EDGEWIT_WORKERS", value_name = "N")]
     workers: Option<usize>,
     /// Requests that may wait for a thread; one more gets a 503 [default: 256].
     #[arg(id = "server.queue", long = "queue", env = "EDGEWIT_QUEUE", value_name = "N")]
     queue: Option<usize>,
-    /// Time for requests in flight after a signal to stop, in seconds [default: 30].
+    /// Time from a signal to stop, when the host is no longer ready, to when it accepts no connection,
+    /// in milliseconds [default: 0].
+    #[arg(
+        id = "server.readiness_delay_ms",
+        long = "readiness-delay-ms",
+        env = "EDGEWIT_READINESS_DELAY_MS",
+        value_name = "MS"
+    )]
+    readiness_delay_ms: Option<u64>,
+    /// Time for requests in flight after that, in seconds [default: 30].
     #[arg(
         id = "server.drain_seconds",
         long = "drain-seconds",
@@ -121,6 +143,33 @@ struct ServerFlags {
         value_name = "S"
     )]
     drain_seconds: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, Args, Serialize)]
+struct TlsFlags {
+    /// File of the certificate and those that vouch for it, as PEM [default: none, and no HTTPS].
+    #[arg(
+        id = "tls.certificate",
+        long = "tls-certificate",
+        env = "EDGEWIT_TLS_CERTIFICATE",
+        value_name = "FILE"
+    )]
+    certificate: Option<PathBuf>,
+    /// File of its key, as PEM [default: none].
+    #[arg(id = "tls.key", long = "tls-key", env = "EDGEWIT_TLS_KEY", value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// File of the authorities of clients' certificates, as PEM [default: none, and clients are asked for none].
+    #[arg(id = "tls.client_ca", long = "tls-client-ca", env = "EDGEWIT_TLS_CLIENT_CA", value_name = "FILE")]
+    client_ca: Option<PathBuf>,
+    /// Whether a client must have a certificate of theirs [default: required].
+    #[arg(
+        id = "tls.client_certificates",
+        long = "tls-client-certificates",
+        env = "EDGEWIT_TLS_CLIENT_CERTIFICATES",
+        value_enum,
+        value_name = "WHETHER"
+    )]
+    client_certificates: Option<ClientCertificates>,
 }
 
 #[derive(Debug, Clone, Default, Args, Serialize)]
@@ -156,6 +205,26 @@ struct LimitFlags {
         value_name = "KIB"
     )]
     body_min_rate_kb: Option<u32>,
+    /// Connections at a time; more wait to be accepted [default: 8192].
+    #[arg(id = "limits.connections", long = "connections", env = "EDGEWIT_CONNECTIONS", value_name = "N")]
+    connections: Option<usize>,
+    /// Time for a TLS handshake, for the head of a request, and between two requests of a connection,
+    /// in seconds [default: 30].
+    #[arg(
+        id = "limits.header_seconds",
+        long = "header-seconds",
+        env = "EDGEWIT_HEADER_SECONDS",
+        value_name = "S"
+    )]
+    header_seconds: Option<u64>,
+    /// Largest head of a request, in KiB [default: 64].
+    #[arg(
+        id = "limits.max_header_kb",
+        long = "max-header-kb",
+        env = "EDGEWIT_MAX_HEADER_KB",
+        value_name = "KIB"
+    )]
+    max_header_kb: Option<usize>,
     /// Requests a second of one caller that is known by its key; 0 sets no limit [default: 0].
     #[arg(
         id = "limits.principal_rate",

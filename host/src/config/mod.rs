@@ -8,7 +8,6 @@ mod load;
 mod settings;
 
 use std::fmt::Display;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,16 +16,16 @@ use axum::http::Uri;
 use clap::Args;
 
 use crate::auth::AuthConfig;
-use crate::http::{Cors, RateLimits, RequestLimits};
+use crate::http::{Address, ConnectionLimits, Cors, RateLimits, RequestLimits, TlsFiles};
 use crate::runtime::{EngineConfig, Limits};
 use crate::serving::{BatchingConfig, BatchingMode, Isolation};
 use crate::telemetry::{LogConfig, TraceConfig};
 
-pub use flags::ServeFlags;
+pub use flags::{ServeFlags, named};
 pub use load::Loaded;
 pub use settings::{
     AuthSettings, CacheSettings, CorsSettings, LimitSettings, LogSettings, ModelSettings, ServerSettings,
-    Settings, TraceSettings,
+    Settings, TlsSettings, TraceSettings,
 };
 
 /// Where packed components and machine code are kept between runs.
@@ -63,7 +62,11 @@ pub struct ServeConfig {
     /// The folder of models.
     pub models: PathBuf,
     /// The address to listen on.
-    pub listen: SocketAddr,
+    pub listen: Address,
+    /// Whether to take the place of a process that listens there.
+    pub reuse_port: bool,
+    /// What connections are encrypted with.
+    pub tls: Option<TlsFiles>,
     /// The model of requests that name none.
     pub default_model: Option<String>,
     /// Whether requests share a sandbox.
@@ -80,12 +83,16 @@ pub struct ServeConfig {
     pub queue: usize,
     /// How large a request may be.
     pub requests: RequestLimits,
+    /// What connections may take.
+    pub connections: ConnectionLimits,
     /// How many it may send.
     pub rates: RateLimits,
     /// Who may ask.
     pub auth: AuthConfig,
     /// From which pages.
     pub cors: Cors,
+    /// How long to go on after a signal to stop, for those who ask whether the host is ready.
+    pub readiness_delay: Duration,
     /// How long to wait for requests in flight at the end.
     pub drain: Duration,
     /// The cache folder.
@@ -102,12 +109,16 @@ impl ServeConfig {
     /// # Errors
     /// The text names the setting, what it takes and what came.
     pub fn new(settings: Settings) -> Result<ServeConfig> {
-        let Settings { server, models, limits, auth, cors, cache, logs, traces } = settings;
+        let Settings { server, tls, models, limits, auth, cors, cache, logs, traces } = settings;
         let folder = models.folder.display();
         check("models.folder", models.folder.is_dir(), || format!("there is no folder {folder}"))?;
         at_least("limits.deadline_ms", limits.deadline_ms, 1)?;
         at_least("limits.memory_mb", limits.memory_mb, 16)?;
         at_most("limits.memory_mb", limits.memory_mb, 4096)?;
+        at_least("limits.connections", limits.connections, 1)?;
+        at_most("limits.connections", limits.connections, 1 << 20)?;
+        at_least("limits.header_seconds", limits.header_seconds, 1)?;
+        at_least("limits.max_header_kb", limits.max_header_kb, 1)?;
         at_least("server.workers", server.workers.unwrap_or(1), 1)?;
         at_least("server.queue", server.queue, 1)?;
         let shares = models.batching == BatchingMode::Manifest || models.isolation == Isolation::Reuse;
@@ -120,7 +131,7 @@ impl ServeConfig {
         at_most("limits.body_min_rate_kb", limits.body_min_rate_kb, 1 << 20)?;
         let insecure = auth.insecure;
         let auth = access::auth(auth)?;
-        check("server.listen", insecure || auth.is_on() || server.listen.ip().is_loopback(), || {
+        check("server.listen", insecure || auth.is_on() || server.listen.is_local(), || {
             let needs = "others reach it, and no key is configured: give --auth-keys, --jwt-key, --jwks-file or --jwks-url";
             format!("{} is not of this machine alone; {needs}, or --insecure", server.listen)
         })?;
@@ -128,6 +139,8 @@ impl ServeConfig {
         Ok(ServeConfig {
             models: models.folder,
             listen: server.listen,
+            reuse_port: server.reuse_port,
+            tls: tls_files(tls)?,
             default_model: models.default,
             isolation: models.isolation,
             batching: BatchingConfig {
@@ -149,9 +162,16 @@ impl ServeConfig {
                 body_time: Duration::from_secs(limits.body_seconds),
                 body_rate: limits.body_min_rate_kb << 10,
             },
+            connections: ConnectionLimits {
+                connections: limits.connections,
+                header_timeout: Duration::from_secs(limits.header_seconds),
+                header_bytes: limits.max_header_kb << 10,
+                ..ConnectionLimits::default()
+            },
             rates: access::rates(&limits),
             auth,
             cors: access::cors(&cors)?,
+            readiness_delay: Duration::from_millis(server.readiness_delay_ms),
             drain: Duration::from_secs(server.drain_seconds),
             cache: cache_folder(cache.folder)?,
             log: log(logs)?,
@@ -187,6 +207,23 @@ fn traces_to(settings: TraceSettings) -> Result<Option<TraceConfig>> {
     let expected = "expected an address with a path, such as http://127.0.0.1:4318/v1/traces";
     check("traces.endpoint", web, || format!("{expected}, got {endpoint:?}"))?;
     Ok(Some(TraceConfig { endpoint, ratio }))
+}
+
+fn tls_files(tls: TlsSettings) -> Result<Option<TlsFiles>> {
+    let missing = |setting: &'static str| move || format!("expected a file, as there is {setting}; got none");
+    let (certificate, key) = match (tls.certificate, tls.key) {
+        (Some(certificate), Some(key)) => (certificate, key),
+        (certificate, key) => {
+            check("tls.key", certificate.is_none(), missing("tls.certificate"))?;
+            check("tls.certificate", key.is_none(), missing("tls.key"))?;
+            check("tls.certificate", tls.client_ca.is_none(), missing("tls.client_ca"))?;
+            return Ok(None);
+        }
+    };
+    let clients = tls.client_certificates;
+    let files = TlsFiles { certificate, key, client_ca: tls.client_ca, clients };
+    files.check().context("tls")?;
+    Ok(Some(files))
 }
 
 /// An error about a setting, unless it `holds`.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::TokenAlgorithm;
+use crate::http::{Address, ClientCertificates};
 use crate::serving::{BatchingMode, Isolation};
 use crate::telemetry::LogFormat;
 
@@ -15,6 +16,8 @@ use crate::telemetry::LogFormat;
 pub struct Settings {
     /// Where the host listens, and with how many threads it computes.
     pub server: ServerSettings,
+    /// How connections are encrypted.
+    pub tls: TlsSettings,
     /// Which models it serves, and how.
     pub models: ModelSettings,
     /// What a request may be and take.
@@ -35,21 +38,45 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerSettings {
-    /// Address to listen on; port 0 takes a free one.
-    pub listen: SocketAddr,
+    /// Address to listen on, or unix: and a path; port 0 takes a free one.
+    pub listen: Address,
+    /// Whether a process takes the place of one that listens there, once its models are loaded.
+    pub reuse_port: bool,
     /// Threads that predict; one per core where it is not given.
     pub workers: Option<usize>,
     /// Requests that may wait for a thread.
     pub queue: usize,
-    /// Time for requests in flight after a signal to stop, in seconds.
+    /// Time from a signal to stop, when the host is no longer ready, to when it accepts no connection, in milliseconds.
+    pub readiness_delay_ms: u64,
+    /// Time for requests in flight after that, in seconds.
     pub drain_seconds: u64,
 }
 
 impl Default for ServerSettings {
     fn default() -> Self {
-        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
-        ServerSettings { listen, workers: None, queue: 256, drain_seconds: 30 }
+        ServerSettings {
+            listen: Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
+            reuse_port: false,
+            workers: None,
+            queue: 256,
+            readiness_delay_ms: 0,
+            drain_seconds: 30,
+        }
     }
+}
+
+/// `[tls]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsSettings {
+    /// File of the certificate and those that vouch for it, as PEM; HTTPS is served where it is given.
+    pub certificate: Option<PathBuf>,
+    /// File of its key, as PEM.
+    pub key: Option<PathBuf>,
+    /// File of the authorities of clients' certificates, as PEM; clients are asked for none where it is not given.
+    pub client_ca: Option<PathBuf>,
+    /// Whether a client must have a certificate of theirs.
+    pub client_certificates: ClientCertificates,
 }
 
 /// `[models]`
@@ -104,6 +131,12 @@ pub struct LimitSettings {
     pub body_seconds: u64,
     /// Least rate of a body after that time, in KiB a second.
     pub body_min_rate_kb: u32,
+    /// Connections at a time; more wait to be accepted.
+    pub connections: usize,
+    /// Time for a TLS handshake, for the head of a request, and between two requests of a connection, in seconds.
+    pub header_seconds: u64,
+    /// Largest head of a request, in KiB.
+    pub max_header_kb: usize,
     /// Requests a second of one caller that is known; 0 sets no limit.
     pub principal_rate: u32,
     /// Requests at once of such a caller; 0 takes as many as in a second.
@@ -124,6 +157,9 @@ impl Default for LimitSettings {
             request_seconds: 60,
             body_seconds: 10,
             body_min_rate_kb: 16,
+            connections: 8192,
+            header_seconds: 30,
+            max_header_kb: 64,
             principal_rate: 0,
             principal_burst: 0,
             address_rate: 0,

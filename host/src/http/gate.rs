@@ -3,11 +3,10 @@
 //! Steps: the address is counted; the caller is found from its key or token; it must have the scope and the model; then
 //! it is counted itself. A path that is not named here asks for the scope predict.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::rejection::RawPathParamsRejection;
-use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, RawPathParams, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
 use axum::http::{Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -15,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use super::App;
 use super::error::HttpError;
 use super::rates::{self, Limits, RateLimits, Told};
+use super::server::Peer;
 use crate::auth::{Authenticator, Denied, Principal, Scope};
 use crate::telemetry::{AccessMetrics, Telemetry, Trail};
 
@@ -106,7 +106,7 @@ impl Gate {
     fn count_address(&self, request: &Request) -> Result<Option<Told>, Told> {
         let Some(limit) = &self.limits.address else { return Ok(None) };
         // Behind a Unix socket there is no address.
-        let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() else {
+        let Some(peer) = request.extensions().get::<Peer>().and_then(|peer| peer.address) else {
             return Ok(None);
         };
         self.counted("address", limit.check(&rates::subscriber(peer.ip())))

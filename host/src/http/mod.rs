@@ -14,6 +14,7 @@ mod phase;
 mod rates;
 mod repository;
 mod rows;
+mod server;
 mod statistics;
 
 use std::sync::Arc;
@@ -37,6 +38,9 @@ pub use gate::Gate;
 pub use headers::Cors;
 pub use phase::Phase;
 pub use rates::{Rate, RateLimits};
+pub use server::{
+    Address, ClientCertificates, ConnectionLimits, Inherited, Listener, Peer, Server, Tls, TlsError, TlsFiles,
+};
 
 use crate::serving::{self, Answer, Deployment, Error, Question, Registry, Repository, Workers};
 use crate::telemetry::{Exposition, ModelLabels, Telemetry, Tracer, Trail};

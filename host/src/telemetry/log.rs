@@ -12,12 +12,12 @@ use prometheus_client::metrics::counter::ConstCounter;
 use serde::{Deserialize, Serialize};
 use tracing::field::Field;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::Layer;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry, reload};
 
 /// Lines that may wait to be written: some megabytes, and most of a second's under full load.
 const WAITING: usize = 8192;
@@ -49,6 +49,7 @@ pub struct LogConfig {
 /// The log; dropping it writes what still waits.
 pub struct Log {
     dropped: ErrorCounter,
+    level: reload::Handle<Targets, Registry>,
     _writer: WorkerGuard,
 }
 
@@ -68,14 +69,21 @@ impl Log {
             LogFormat::Auto if terminal => pretty(layer).boxed(),
             _ => layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
         };
-        tracing_subscriber::registry().with(layer.with_filter(config.level.clone())).try_init()?;
+        let (filter, level) = reload::Layer::new(config.level.clone());
+        tracing_subscriber::registry().with(layer.with_filter(filter)).try_init()?;
         std::panic::set_hook(Box::new(|panic| {
             let thread = std::thread::current();
             let place = panic.location().map(tracing::field::display);
             let text = panic.payload_as_str().unwrap_or_default();
             tracing::error!(thread = thread.name(), place, error = text, "panic");
         }));
-        Ok(Log { dropped, _writer: writer })
+        Ok(Log { dropped, level, _writer: writer })
+    }
+
+    /// Changes the least level while the process runs.
+    pub fn level(&self) -> impl Fn(Targets) -> Result<(), reload::Error> + Send + use<> {
+        let level = self.level.clone();
+        move |to| level.reload(to)
     }
 
     /// The number of lines that were dropped, as a metric.

@@ -12,6 +12,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::access::AccessMetrics;
+use super::connections::ConnectionMetrics;
 use super::exposition::{self, Exposition};
 use super::model::{BatchMetrics, CacheMetrics, Durations, Failed, FailureLabels, ModelMetrics};
 use super::triton::{Served, Triton};
@@ -53,6 +54,8 @@ pub struct Telemetry {
     cache_bytes: Gauge<u64, AtomicU64>,
     models: Gauge,
     access: AccessMetrics,
+    /// What is counted of connections.
+    pub connections: ConnectionMetrics,
     served: Served,
 }
 
@@ -86,6 +89,7 @@ impl Telemetry {
             cache_bytes: Gauge::default(),
             models: Gauge::default(),
             access: AccessMetrics::default(),
+            connections: ConnectionMetrics::default(),
             served: Arc::new(Mutex::default()),
         };
         let mut registry = Registry::default();
@@ -125,6 +129,7 @@ impl Telemetry {
         to.register_with_unit("response_cache_size", help, Unit::Bytes, self.cache_bytes.clone());
         to.register("models_loaded", "Model versions that are ready", self.models.clone());
         self.access.register(to);
+        self.connections.register(to);
         let build = BuildLabels {
             version: env!("CARGO_PKG_VERSION"),
             arch: std::env::consts::ARCH,

@@ -5,6 +5,7 @@
 //! a request is kept in its [`Trail`] and told once, when it has come to its end: as a line, and by a [`Tracer`].
 
 mod access;
+mod connections;
 mod exposition;
 mod log;
 mod metrics;
@@ -16,6 +17,7 @@ mod trail;
 mod triton;
 
 pub use access::AccessMetrics;
+pub use connections::{ConnectionMetrics, Open};
 pub use exposition::Exposition;
 pub use log::{Log, LogConfig, LogFormat};
 pub use metrics::{ModelLabels, Telemetry};

@@ -1,0 +1,238 @@
+//! `edgewit serve`: every model of a folder over HTTP.
+//!
+//! Steps: settings, models (in a thread of their own), socket, requests until a signal to stop, then the end.
+
+mod reload;
+mod signals;
+mod systemd;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use tokio::sync::watch;
+
+use super::loading::Loading;
+use crate::auth::Authenticator;
+use crate::config::{Loaded, ServeConfig, ServeFlags};
+use crate::http::{self, Address, App, Gate, Inherited, Listener, Phase, Server, Tls};
+use crate::pack::source::{self, Source};
+use crate::runtime::{Engine, keep_little};
+use crate::serving::{Registry, Repository, Workers};
+use crate::telemetry::{Log, Telemetry, Tracer};
+use reload::Reload;
+use signals::{Signal, Signals};
+
+/// Serve every model of a folder over HTTP, each request in a sandbox of its own.
+#[derive(Debug, Args)]
+pub(super) struct ServeCommand {
+    #[command(flatten)]
+    flags: ServeFlags,
+}
+
+pub(super) fn run(command: ServeCommand) -> Result<ExitCode> {
+    let inherited = Inherited::take().context("cannot take the socket that was passed on")?;
+    let loaded = Loaded::new(&command.flags)?;
+    let mut reload = Reload::new(command.flags, &loaded.settings)?;
+    let config = ServeConfig::new(loaded.settings)?;
+    keep_little();
+    let log = Log::start(&config.log)?;
+    reload.log(&log);
+    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    // These threads read and write sockets only. The workers compute, one on each core, so half as many of
+    // these leave them the time.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(cores.div_ceil(2)).enable_all().build()?;
+    runtime.block_on(serve(config, inherited, reload, &log))?;
+    // What still runs after the drain time is not waited for.
+    runtime.shutdown_background();
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(
+    config: ServeConfig,
+    inherited: Option<Inherited>,
+    mut reload: Reload,
+    log: &Log,
+) -> Result<()> {
+    let sources = sources(&config)?;
+    let reset = if Engine::pagemap_scan() {
+        "the pages that were touched (PAGEMAP_SCAN)"
+    } else {
+        "a fixed part of their pages"
+    };
+    tracing::info!("used sandboxes are reset by {reset}");
+    let mut telemetry = Telemetry::new();
+    telemetry.watch_log(log);
+    let telemetry = Arc::new(telemetry);
+    let traces = config.traces.as_ref().map(|traces| Tracer::new(traces).map(Arc::new));
+    let tracer = traces.transpose().context("traces")?;
+    let registry = Arc::new(Registry::new(default_model(&config, &sources)?, telemetry.clone()));
+    for source in &sources {
+        registry.announce(&source.name, &source.version);
+    }
+    let connections = telemetry.connections.clone();
+    let tls = config.tls.clone().map(|files| Tls::open(files, connections.clone()).map(Arc::new));
+    let tls = tls.transpose().context("tls")?;
+    if let Some(tls) = tls.clone() {
+        tokio::spawn(async move { tls.watch().await });
+    }
+    reload.tls(tls.clone());
+    let auth = config.auth.is_on().then(|| Authenticator::start(config.auth.clone())).transpose()?;
+    let workers = Workers::start(config.workers, config.queue)?;
+    let loading = Arc::new(Loading::open(&config, sources.len(), &registry, &telemetry)?);
+    let load = loading.clone();
+    let phase = Phase::default();
+    let app = App {
+        registry: registry.clone(),
+        repository: Repository::new(registry.clone(), Arc::new(move |name| load.load_again(name))),
+        workers,
+        gate: Arc::new(Gate::new(auth, config.rates, &telemetry)),
+        telemetry,
+        tracer: tracer.clone(),
+        phase: phase.clone(),
+        limits: config.requests,
+        cors: config.cors.clone(),
+        tls: tls.is_some(),
+    };
+    let router = http::router(app);
+    let server = Server { router, tls, limits: config.connections, metrics: connections };
+    let mut signals = Signals::new()?;
+    systemd::keep_alive();
+
+    let (finished, loaded) = watch::channel(false);
+    let started = phase.clone();
+    std::thread::Builder::new().name("load".into()).spawn(move || {
+        loading.load(&sources);
+        started.started();
+        finished.send_replace(true);
+    })?;
+    let (stop, stopping) = watch::channel(false);
+    let models = Models { registry: &registry, loaded };
+    let mut running = std::pin::pin!(listen(server, &config, inherited, models, stopping));
+    loop {
+        tokio::select! {
+            result = &mut running => return result,
+            signal = signals.next() => match signal {
+                Signal::Reload => systemd::reloading(|| reload.run()),
+                Signal::Stop => break,
+            },
+        }
+    }
+
+    tracing::info!("stopping: finishing what is in flight");
+    systemd::stopping();
+    phase.drain();
+    tokio::select! {
+        result = &mut running => return result,
+        () = signals.stop_or(config.readiness_delay) => {}
+    }
+    stop.send_replace(true);
+    tokio::select! {
+        result = running => result?,
+        () = signals.stop_or(config.drain) => tracing::warn!("requests were still in flight at the end"),
+    }
+    if let Some(tracer) = tracer {
+        tracer.finish();
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn sources(config: &ServeConfig) -> Result<Vec<Source>> {
+    let folders = source::versions(&config.models)?;
+    anyhow::ensure!(
+        !folders.is_empty(),
+        "{}: no model here; expected <name>/<version>/model.onnx",
+        config.models.display()
+    );
+    Ok(folders.iter().map(|folder| Source::read(folder)).collect::<Result<Vec<_>, _>>()?)
+}
+
+fn default_model(config: &ServeConfig, sources: &[Source]) -> Result<Option<String>> {
+    match (&config.default_model, sources.first()) {
+        (Some(name), _) if !sources.iter().any(|source| source.name == *name) => {
+            bail!("models.default (--default-model): there is no model {name} in {}", config.models.display())
+        }
+        (Some(name), _) => Ok(Some(name.clone())),
+        (None, first) => Ok(first.map(|source| source.name.clone())),
+    }
+}
+
+/// The models, and whether each was loaded or has failed.
+struct Models<'a> {
+    registry: &'a Registry,
+    loaded: watch::Receiver<bool>,
+}
+
+impl Models<'_> {
+    async fn loaded(&mut self) {
+        drop(self.loaded.wait_for(|loaded| *loaded).await);
+    }
+}
+
+/// Opens the socket and serves until `stop`. A socket that others listen on, or that keeps connections waiting, is
+/// opened when the models are loaded, so that no request meets a host that cannot answer; any other at once, so that
+/// the health routes answer.
+async fn listen(
+    server: Server,
+    config: &ServeConfig,
+    inherited: Option<Inherited>,
+    mut models: Models<'_>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<()> {
+    if config.reuse_port || inherited.is_some() {
+        tokio::select! {
+            () = models.loaded() => {}
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        }
+    }
+    if config.reuse_port && !models.registry.is_ready() {
+        bail!("not every model could be loaded, so the port stays with the process that has it");
+    }
+    let listener = match inherited {
+        Some(socket) => {
+            Listener::inherit(socket).context("cannot listen on the socket that was passed on")?
+        }
+        None => Listener::open(&config.listen, config.reuse_port)
+            .with_context(|| format!("server.listen (--listen): cannot listen on {}", config.listen))?,
+    };
+    let base = match (listener.address(), &config.tls) {
+        (Address::Tcp(address), None) => format!("http://{address}"),
+        (Address::Tcp(address), Some(_)) => format!("https://{address}"),
+        (path, _) => path.to_string(),
+    };
+    println!("listening on {base}");
+    let announced = async {
+        models.loaded().await;
+        announce(models.registry, &base);
+        systemd::ready();
+        // The end of this is no end of the server.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = server.run(listener, stop) => Ok(()),
+        () = announced => Ok(()),
+    }
+}
+
+/// Says that the host is ready, with a request that works as pasted.
+fn announce(registry: &Registry, base: &str) {
+    let (base, curl) = match base.strip_prefix("unix:") {
+        Some(path) => ("http://localhost", format!("curl -s --unix-socket {path}")),
+        None => (base, "curl -s".to_owned()),
+    };
+    if !registry.is_ready() {
+        println!("not every model could be loaded; see {base}/health");
+        return;
+    }
+    println!("ready");
+    if let Ok(deployment) = registry.find(None, None)
+        && let Ok(schema) = deployment.row_schema()
+    {
+        let row = serde_json::Value::Object(schema.sample_row()).to_string().replace('\'', r"'\''");
+        println!("try: {curl} {base}/predict -H 'content-type: application/json' -d '{row}'");
+    }
+}
