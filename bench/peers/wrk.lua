@@ -1,10 +1,15 @@
--- Posts the rows of a file, a line of JSON each, one after the other, and prints a line of JSON.
+-- Posts the rows of a file, a line of JSON each, one after the other, with the key that comes second if there is one, and
+-- prints a line of JSON.
 
 local requests, current = {}, 0
 
 function init(arguments)
+  local headers = { ["content-type"] = "application/json" }
+  if arguments[2] then
+    headers["authorization"] = "Bearer " .. arguments[2]
+  end
   for row in io.lines(arguments[1]) do
-    requests[#requests + 1] = wrk.format("POST", "/predict", { ["content-type"] = "application/json" }, row)
+    requests[#requests + 1] = wrk.format("POST", "/predict", headers, row)
   end
 end
 

@@ -20,7 +20,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use effort::Effort;
 use report::Report;
-use sections::{http, many_models, memory, packing, predictions, size, start};
+use sections::{guards, http, many_models, memory, packing, predictions, size, start};
 use setup::{Setup, step};
 
 /// Measure Edgewit beside its peers; the report is target/bench/report.{md,json,svg}.
@@ -60,6 +60,8 @@ enum Section {
     Predictions,
     /// Requests per second beside FastAPI and a bare route.
     Http,
+    /// What keys, limits and logs cost of that.
+    Guards,
     /// The time that `edgewit pack` takes.
     Packing,
     /// Packed models over their weights; the predictor.
@@ -97,6 +99,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         let measured = match section {
             Section::Predictions => predictions::run(&setup, &cli.models, &mut report),
             Section::Http => http::run(&setup, &mut report),
+            Section::Guards => guards::run(&setup, &mut report),
             Section::Packing => packing::run(&setup, &mut report),
             Section::Size => size::run(&setup, &mut report),
             Section::Memory => memory::run(&setup, &mut report),

@@ -28,7 +28,7 @@ pub(crate) enum Cell {
 }
 
 /// A table with its title and how it was measured.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Table {
     pub(crate) title: String,
     pub(crate) note: String,
