@@ -1,8 +1,8 @@
 //! Edgewit's host: packs ONNX models into WebAssembly components, and serves them.
 //!
 //! [`command`] is the command line, a thin layer over [`pack`] (ONNX to component),
-//! [`golden`] (known answers), [`serving`] (which model answers, where) and [`http`]; all of them
-//! stand on [`runtime`], the only place that names wasmtime.
+//! [`golden`] (known answers), [`store`] and [`release`] (which versions there are, and which answer), [`serving`] (which
+//! model answers, where) and [`http`]; all of them stand on [`runtime`], the only place that names wasmtime.
 
 pub mod auth;
 pub mod command;
@@ -12,7 +12,9 @@ pub mod golden;
 pub mod http;
 pub mod pack;
 pub mod progress;
+pub mod release;
 pub mod runtime;
 pub mod serving;
+pub mod store;
 pub mod table;
 pub mod telemetry;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use edgewit_tests::root;
 
 /// Modules of the host from the bottom up; one may use those below it.
-const STOREYS: [(&str, u8); 12] = [
+const STOREYS: [(&str, u8); 14] = [
     ("digest", 0),
     ("telemetry", 0),
     ("auth", 1),
@@ -16,10 +16,12 @@ const STOREYS: [(&str, u8); 12] = [
     ("runtime", 1),
     ("serving", 2),
     ("pack", 3),
-    ("http", 3),
     ("golden", 4),
-    ("config", 5),
-    ("command", 6),
+    ("store", 4),
+    ("release", 5),
+    ("http", 6),
+    ("config", 7),
+    ("command", 8),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

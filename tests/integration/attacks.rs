@@ -98,9 +98,22 @@ fn a_head_that_is_too_large_is_refused() {
     check(
         "a path of 100 KB",
         format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "a".repeat(100 << 10)),
-        &[414],
+        &[431],
         true,
     );
+}
+
+#[test]
+fn a_head_may_be_as_large_as_is_set() {
+    let server = Server::ready(model("churn").parent().expect("models"), &["--max-header-kb", "8"]);
+    let status = |length: usize| {
+        let mut raw = Raw::connect(&server.base, PATIENCE);
+        let value = "a".repeat(length);
+        let head =
+            format!("GET /health/live HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx-a: {value}\r\n\r\n");
+        raw.send(head.as_bytes()).answers().0[0].status
+    };
+    assert_eq!((status(7 << 10), status(9 << 10)), (200, 431));
 }
 
 #[test]

@@ -69,6 +69,29 @@ fn a_body_that_comes_too_slowly_is_given_up() {
 }
 
 #[test]
+fn heads_that_come_too_slowly_hold_nobody_up() {
+    let server = server(&["--header-seconds", "1", "--connections", "8"]);
+    let patience = Duration::from_secs(30);
+    // As many as there are places; each sends a little now and then, as if more were to come.
+    let mut slow = (0..8).map(|_| Raw::connect(&server.base, patience)).collect::<Vec<_>>();
+    for connection in &mut slow {
+        connection.send(b"GET /health/live HTTP/1.1\r\nhost: a\r\n");
+    }
+    let start = Instant::now();
+    let dripping = std::thread::spawn(move || {
+        for mut connection in slow {
+            connection.send(b"x-a: b\r\n");
+            let (answers, closed) = connection.answers();
+            assert!(answers.iter().all(|answer| answer.status == 408) && closed, "{answers:?}");
+        }
+    });
+    // The next waits to be accepted until they are thrown out, and is answered.
+    assert_eq!(server.client.post_json("/predict", &customer()).status, 200);
+    assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
+    dripping.join().expect("each is closed");
+}
+
+#[test]
 fn every_answer_tells_browsers_what_it_is_not_for() {
     let server = shared();
     for answer in [

@@ -137,6 +137,37 @@ fn what_went_wrong_in_a_sandbox_is_in_the_log_and_nowhere_else() {
 }
 
 #[test]
+fn a_panic_in_a_sandbox_is_in_the_log_with_its_message() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // tract's GatherElements indexes by what comes, and panics where there is nothing.
+    let dims = [Dim::Named("N"), Dim::Fixed(2)];
+    let graph = Graph::new().input("x", 1, &dims).input("i", 7, &dims);
+    graph.node("GatherElements", &["x", "i"], "y").output("y", 1).save(folder.path(), "gather");
+    let lines = lines(folder.path(), &[], |server| {
+        let ask = |index: i64| {
+            server.client.post_json(
+                "/v2/models/gather/infer",
+                &json!({ "inputs": [
+                    { "name": "x", "datatype": "FP32", "shape": [2, 2], "data": [1, 2, 3, 4] },
+                    { "name": "i", "datatype": "INT64", "shape": [2, 2], "data": [0, 0, index, 0] },
+                ]}),
+            )
+        };
+        let beyond = ask(1000);
+        assert_eq!((beyond.status, beyond.error()), (500, "the model failed on this request".into()));
+        assert_eq!(ask(1).status, 200);
+    });
+    let requests = requests(&lines);
+    assert_eq!(
+        (&requests[0]["level"], &requests[0]["reason"]),
+        (&json!("ERROR"), &json!("trap")),
+        "{lines:#?}"
+    );
+    let error = requests[0]["error"].as_str().expect("text");
+    assert!(error.contains("panicked at") && error.contains("out of bounds"), "{error}");
+}
+
+#[test]
 fn a_client_that_goes_before_its_answer_has_a_line_too() {
     let folder = tempfile::tempdir().expect("a folder");
     crate::lifecycle::slow(folder.path());

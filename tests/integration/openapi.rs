@@ -1,7 +1,9 @@
 //! The description of the routes, and the page that shows it.
 
 use std::collections::BTreeSet;
+use std::fs;
 
+use edgewit_tests::command::run;
 use edgewit_tests::onnx::{Dim, Graph};
 use edgewit_tests::root;
 use edgewit_tests::server::{Server, shared};
@@ -38,6 +40,50 @@ fn every_route_is_described_once_and_its_example_is_answered() {
         assert_eq!(answer.status, 200, "{method} {path}: {}", answer.text);
         assert!(operation["responses"]["200"].is_object(), "{path}");
     }
+}
+
+#[test]
+fn the_document_says_where_a_key_is_asked_for_and_the_host_asks_for_it_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("keys.toml");
+    let keys = ["predict", "metrics", "admin"].map(|scope| run(["key", scope, "--scopes", scope]));
+    fs::write(&file, keys.each_ref().map(|key| key.out.as_str()).concat()).expect("written");
+    let arguments = ["--auth-keys", file.to_str().expect("text"), "--principal-rate", "100000"];
+    let server = Server::ready(&root().join("models"), &arguments);
+    let [predict, metrics, admin] = keys.each_ref().map(|key| key.err.trim());
+    let status = |key: &str, path: &str| server.client.send_as(key, path, None).status;
+    let document = server.client.send_as(predict, "/openapi.json", None).json();
+    let schemes = &document["components"]["securitySchemes"];
+    assert_eq!(
+        (&schemes["bearer"]["scheme"], &schemes["key"]["name"]),
+        (&json!("bearer"), &json!("x-api-key"))
+    );
+    for (path, method, operation) in operations(&document) {
+        let filled = path.replace("{model}", "churn").replace("{version}", "1");
+        let answer = match method.as_str() {
+            "get" => server.client.get(&filled),
+            _ => server.client.post(&filled, "{}"),
+        };
+        assert_eq!(
+            answer.status == 401,
+            operation["security"].is_array(),
+            "{method} {path}: {}",
+            answer.text
+        );
+        assert_eq!(operation["responses"]["401"].is_object(), operation["security"].is_array(), "{path}");
+        assert!(operation["responses"]["429"].is_object(), "{path}");
+    }
+    // The page is nobody's secret; what it shows is, and is asked for with the key that is put in there.
+    for page in ["/docs", "/docs/page.css", "/docs/page.js"] {
+        assert_eq!(server.client.get(page).status, 200, "{page}");
+    }
+    for (path, who) in [("/v2/models/churn", predict), ("/metrics", metrics), ("/v2/models/stats", admin)] {
+        for key in [predict, metrics, admin] {
+            assert_eq!(status(key, path), if key == who { 200 } else { 403 }, "{path}");
+        }
+    }
+    let index = |key: &str| server.client.send_as(key, "/v2/repository/index", Some(&json!({}))).status;
+    assert_eq!([predict, metrics, admin].map(index), [403, 403, 200]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Stdio;
 
-use edgewit_tests::command::edgewit;
+use edgewit_tests::command::{edgewit, run};
 use edgewit_tests::load::Target;
 use edgewit_tests::server::Server;
 use serde_json::json;
@@ -62,6 +62,36 @@ fn what_takes_longer_than_the_drain_time_is_cut_off() {
     server.wait_for_log("requests were still in flight at the end");
     assert_eq!(server.wait().code(), Some(0));
     assert!(client.join().expect("the client ends").is_err());
+}
+
+#[test]
+fn a_reload_takes_new_rates_and_keys() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let models = folder.path().join("models");
+    sign(&models);
+    let (file, keys) = (folder.path().join("edgewit.toml"), folder.path().join("keys.toml"));
+    let key = |name: &str| run(["key", name]);
+    let (old, new) = (key("old"), key("new"));
+    std::fs::write(&keys, &old.out).expect("written");
+    let settings = |rate: u32| {
+        let text = format!("[auth]\nkeys_file = {keys:?}\n[limits]\nprincipal_rate = {rate}\n");
+        std::fs::write(&file, text).expect("written");
+    };
+    settings(1);
+    let mut server = start(&models, &["--config", file.to_str().expect("text")]);
+    let body = serde_json::from_str(BODY).expect("JSON");
+    let ask = |key: &str| server.client.send_as(key.trim(), "/predict", Some(&body)).status;
+    assert_eq!(ask(&old.err), 200);
+    assert!((0..20).any(|_| ask(&old.err) == 429), "one a second is no limit");
+    assert_eq!(ask(&new.err), 401);
+
+    std::fs::write(&keys, &new.out).expect("written");
+    settings(0);
+    server.signal("HUP");
+    server.wait_for_log("the settings were read again");
+    let ask = |key: &str| server.client.send_as(key.trim(), "/predict", Some(&body)).status;
+    assert!((0..50).all(|_| ask(&new.err) == 200));
+    assert_eq!(ask(&old.err), 401);
 }
 
 #[test]

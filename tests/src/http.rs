@@ -75,6 +75,11 @@ impl Client {
         self.send(path, &[("authorization", &format!("Bearer {credential}"))], body)
     }
 
+    /// PUT without a body.
+    pub fn put(&self, path: &str) -> Answer {
+        Answer::read(self.agent.put(format!("{}{path}", self.base)).send_empty())
+    }
+
     /// POST of any bytes.
     pub fn post(&self, path: &str, body: impl AsRef<[u8]>) -> Answer {
         let request = self.agent.post(format!("{}{path}", self.base)).content_type("application/json");

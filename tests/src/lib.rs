@@ -1,16 +1,19 @@
 //! What the integration tests share: a real server process, a real command, a Spin-like host for
 //! the edge component, a collector of traces, small ONNX models with a fault in each, mutants of real ones,
-//! certificates, clients that forgive nothing, and what attackers send: tokens of any kind and bytes that are no HTTP.
+//! certificates, clients that forgive nothing, and what attackers send: tokens of any kind, bytes that are no HTTP, and
+//! components that mean harm.
 
 pub mod collector;
 pub mod command;
 pub mod edge;
+pub mod guests;
 pub mod http;
 pub mod jwt;
 pub mod load;
 pub mod mutate;
 pub mod onnx;
 pub mod raw;
+pub mod releases;
 pub mod server;
 pub mod tls;
 pub mod verify;

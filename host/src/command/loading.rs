@@ -10,8 +10,9 @@ use crate::config::ServeConfig;
 use crate::pack::cache::ModelCache;
 use crate::pack::source::{self, Source};
 use crate::progress::Progress;
-use crate::runtime::{CompileCache, Engine, trim};
+use crate::runtime::{CompileCache, Engine, Program, trim};
 use crate::serving::{Deployment, DeploymentConfig, Error, Registry, ResponseCache};
+use crate::store::StoreError;
 use crate::telemetry::Telemetry;
 
 /// What loading takes.
@@ -87,6 +88,24 @@ impl Loading {
         tracing::error!(model = name, version, "cannot load: {error:#}");
         self.registry.fail(name, version, format!("{error:#}"));
         format!("version {version}: {error:#}")
+    }
+
+    /// Makes a deployment of a packed component, which `read` reads: found compiled by its digest where it was compiled
+    /// before.
+    pub(super) fn deploy(
+        &self,
+        digest: &str,
+        read: &dyn Fn() -> Result<Vec<u8>, StoreError>,
+    ) -> Result<Deployment, String> {
+        let program = match Program::find(&self.engine, &self.compiled, digest) {
+            Some(program) => program,
+            None => {
+                let component = read().map_err(|error| error.to_string())?;
+                let program = Program::named(&self.engine, &self.compiled, digest, &component);
+                program.map_err(|error| error.to_string())?
+            }
+        };
+        Deployment::new(program, &self.deployment, &self.telemetry).map_err(|error| error.to_string())
     }
 
     /// Loads a model as it lies in the folder now; versions that are there no more leave service.

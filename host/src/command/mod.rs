@@ -7,6 +7,8 @@ mod key;
 mod loading;
 mod pack;
 mod predict;
+mod registry;
+mod releases;
 mod serve;
 mod verify;
 
@@ -36,6 +38,14 @@ enum Command {
     Serve(serve::ServeCommand),
     Config(config::ConfigArgs),
     Key(key::KeyArgs),
+    Push(registry::PushArgs),
+    Pull(registry::PullArgs),
+    List(registry::ListArgs),
+    Diff(registry::DiffArgs),
+    Deploy(releases::DeployArgs),
+    Promote(releases::PromoteArgs),
+    Rollback(releases::RollbackArgs),
+    Status(releases::StatusArgs),
 }
 
 impl Cli {
@@ -53,6 +63,14 @@ impl Cli {
             Command::Serve(args) => serve::run(args),
             Command::Config(args) => config::run(args),
             Command::Key(args) => key::run(args),
+            Command::Push(args) => registry::push(args),
+            Command::Pull(args) => registry::pull(args),
+            Command::List(args) => registry::list(args),
+            Command::Diff(args) => registry::diff(args),
+            Command::Deploy(args) => releases::deploy(args),
+            Command::Promote(args) => releases::promote(args),
+            Command::Rollback(args) => releases::rollback(args),
+            Command::Status(args) => releases::status(args),
         }
     }
 }

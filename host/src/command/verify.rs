@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::Workshop;
 use crate::config::CacheArgs;
-use crate::golden::{self, Tolerance, Verdict};
+use crate::golden::{self, Subject, Tolerance, Verdict};
 use crate::pack;
 use crate::pack::simd::Simd;
 use crate::pack::source::Source;
@@ -95,7 +95,9 @@ fn verify(loader: &Loader, folder: &Path, tolerance: Tolerance) -> Vec<Verdict> 
     let run = || -> Result<Vec<Verdict>, String> {
         let source = Source::read(folder).map_err(|error| error.to_string())?;
         let mut model = pack::load(loader, &source, &Limits::packing()).map_err(|error| error.to_string())?;
-        golden::run(&source.folder, &mut model, tolerance)
+        let rows = model.rows.as_ref().map_err(Clone::clone);
+        let mut subject = Subject { instance: &mut model.instance, metadata: &model.metadata, rows };
+        golden::run(&source.folder, &mut subject, tolerance)
     };
     let alone = |reason| vec![(folder.display().to_string(), Err(reason))];
     match run() {

@@ -23,6 +23,8 @@ pub struct ServeFlags {
     #[command(flatten)]
     models: ModelFlags,
     #[command(flatten)]
+    registry: RegistryFlags,
+    #[command(flatten)]
     server: ServerFlags,
     #[command(flatten)]
     tls: TlsFlags,
@@ -102,6 +104,31 @@ struct ModelFlags {
         value_name = "MIB"
     )]
     response_cache_mb: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, Args, Serialize)]
+struct RegistryFlags {
+    /// Directory or bucket (s3://, gs://, az://) of published versions, which is served in place of the folder
+    /// [default: none].
+    #[arg(id = "registry.url", long = "registry", env = "EDGEWIT_REGISTRY", value_name = "URL")]
+    url: Option<String>,
+    /// How often the host looks there, in milliseconds [default: 500].
+    #[arg(
+        id = "registry.poll_ms",
+        long = "registry-poll-ms",
+        env = "EDGEWIT_REGISTRY_POLL_MS",
+        value_name = "MS"
+    )]
+    poll_ms: Option<u64>,
+    /// Files of public keys, with commas between them, by one of which versions must be signed [default: none].
+    #[arg(
+        id = "registry.public_keys",
+        long = "registry-public-keys",
+        env = "EDGEWIT_REGISTRY_PUBLIC_KEYS",
+        value_name = "FILES",
+        value_delimiter = ','
+    )]
+    public_keys: Option<Vec<PathBuf>>,
 }
 
 #[derive(Debug, Clone, Default, Args, Serialize)]

@@ -24,8 +24,8 @@ use crate::telemetry::{LogConfig, TraceConfig};
 pub use flags::{ServeFlags, named};
 pub use load::Loaded;
 pub use settings::{
-    AuthSettings, CacheSettings, CorsSettings, LimitSettings, LogSettings, ModelSettings, ServerSettings,
-    Settings, TlsSettings, TraceSettings,
+    AuthSettings, CacheSettings, CorsSettings, LimitSettings, LogSettings, ModelSettings, RegistrySettings,
+    ServerSettings, Settings, TlsSettings, TraceSettings,
 };
 
 /// Where packed components and machine code are kept between runs.
@@ -56,11 +56,24 @@ fn cache_folder(folder: Option<PathBuf>) -> Result<PathBuf> {
     }
 }
 
+/// Which registry to follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryConfig {
+    /// A directory or bucket.
+    pub url: String,
+    /// How often to look there.
+    pub poll: Duration,
+    /// Files of the public keys that are trusted.
+    pub public_keys: Vec<PathBuf>,
+}
+
 /// How to serve.
 #[derive(Debug, Clone)]
 pub struct ServeConfig {
     /// The folder of models.
     pub models: PathBuf,
+    /// What is served in its place.
+    pub registry: Option<RegistryConfig>,
     /// The address to listen on.
     pub listen: Address,
     /// Whether to take the place of a process that listens there.
@@ -109,9 +122,11 @@ impl ServeConfig {
     /// # Errors
     /// The text names the setting, what it takes and what came.
     pub fn new(settings: Settings) -> Result<ServeConfig> {
-        let Settings { server, tls, models, limits, auth, cors, cache, logs, traces } = settings;
+        let Settings { server, tls, models, registry, limits, auth, cors, cache, logs, traces } = settings;
         let folder = models.folder.display();
-        check("models.folder", models.folder.is_dir(), || format!("there is no folder {folder}"))?;
+        let served = registry.url.is_some() || models.folder.is_dir();
+        check("models.folder", served, || format!("there is no folder {folder}"))?;
+        at_least("registry.poll_ms", registry.poll_ms, 10)?;
         at_least("limits.deadline_ms", limits.deadline_ms, 1)?;
         at_least("limits.memory_mb", limits.memory_mb, 16)?;
         at_most("limits.memory_mb", limits.memory_mb, 4096)?;
@@ -138,6 +153,11 @@ impl ServeConfig {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(ServeConfig {
             models: models.folder,
+            registry: registry.url.map(|url| RegistryConfig {
+                url,
+                poll: Duration::from_millis(registry.poll_ms),
+                public_keys: registry.public_keys.unwrap_or_default(),
+            }),
             listen: server.listen,
             reuse_port: server.reuse_port,
             tls: tls_files(tls)?,

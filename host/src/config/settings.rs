@@ -20,6 +20,8 @@ pub struct Settings {
     pub tls: TlsSettings,
     /// Which models it serves, and how.
     pub models: ModelSettings,
+    /// Where their versions are published and released.
+    pub registry: RegistrySettings,
     /// What a request may be and take.
     pub limits: LimitSettings,
     /// Who may ask.
@@ -110,6 +112,24 @@ impl Default for ModelSettings {
             batch_max_delay_us: 0,
             response_cache_mb: 0,
         }
+    }
+}
+
+/// `[registry]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegistrySettings {
+    /// A directory or bucket, which is served in place of the folder of models where it is given.
+    pub url: Option<String>,
+    /// How often the host looks there, in milliseconds.
+    pub poll_ms: u64,
+    /// Files of public keys (PEM); with any, versions must be signed by one of them.
+    pub public_keys: Option<Vec<PathBuf>>,
+}
+
+impl Default for RegistrySettings {
+    fn default() -> Self {
+        RegistrySettings { url: None, poll_ms: 500, public_keys: None }
     }
 }
 

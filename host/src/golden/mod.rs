@@ -12,16 +12,28 @@ use std::path::Path;
 
 pub use compare::Tolerance;
 
-use crate::pack::Loaded;
+use edgewit_core::{ModelMetadata, RowSchema};
+
+use crate::runtime::Instance;
 
 /// How one case ended: its name, and what differed if it failed.
 pub type Verdict = (String, Result<(), String>);
 
-/// Runs every case in `folder` against a loaded model.
+/// A model in a sandbox.
+pub struct Subject<'a> {
+    /// The sandbox.
+    pub instance: &'a mut Instance,
+    /// What the model says of itself.
+    pub metadata: &'a ModelMetadata,
+    /// How rows become its inputs; an error text for a model that cannot be asked by rows.
+    pub rows: Result<&'a RowSchema, String>,
+}
+
+/// Runs every case in `folder` against a model.
 ///
 /// # Errors
 /// The text says which file of cases cannot be read.
-pub fn run(folder: &Path, model: &mut Loaded, tolerance: Tolerance) -> Result<Vec<Verdict>, String> {
+pub fn run(folder: &Path, model: &mut Subject<'_>, tolerance: Tolerance) -> Result<Vec<Verdict>, String> {
     let mut verdicts = rows::run(folder, model, tolerance)?;
     verdicts.extend(onnx::run(folder, model, tolerance)?);
     Ok(verdicts)

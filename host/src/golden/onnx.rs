@@ -8,8 +8,7 @@ use edgewit_core::{Data, Datatype, Tensor};
 use prost::Message;
 use serde::Deserialize;
 
-use super::{Tolerance, Verdict, compare, entries};
-use crate::pack::Loaded;
+use super::{Subject, Tolerance, Verdict, compare, entries};
 
 /// The fields of `onnx.TensorProto` that hold a dense tensor, by their numbers in onnx.proto.
 #[derive(Clone, PartialEq, Message)]
@@ -44,7 +43,11 @@ struct OwnTolerance {
     atol: f64,
 }
 
-pub(super) fn run(folder: &Path, model: &mut Loaded, tolerance: Tolerance) -> Result<Vec<Verdict>, String> {
+pub(super) fn run(
+    folder: &Path,
+    model: &mut Subject<'_>,
+    tolerance: Tolerance,
+) -> Result<Vec<Verdict>, String> {
     let path = folder.join("tolerance.json");
     let own = match std::fs::read(&path) {
         Ok(text) => serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))?,
@@ -56,7 +59,7 @@ pub(super) fn run(folder: &Path, model: &mut Loaded, tolerance: Tolerance) -> Re
     Ok(sets.into_iter().map(|set| (set.display().to_string(), case(&set, model, tolerance))).collect())
 }
 
-fn case(set: &Path, model: &mut Loaded, tolerance: (f64, f64)) -> Result<(), String> {
+fn case(set: &Path, model: &mut Subject<'_>, tolerance: (f64, f64)) -> Result<(), String> {
     let names = model.metadata.inputs.iter().map(|input| input.name.clone()).collect::<Vec<_>>();
     let inputs = tensors(set, "input_", &names)?;
     let names = model.metadata.outputs.iter().map(|output| output.name.clone()).collect::<Vec<_>>();

@@ -8,8 +8,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Tolerance, Verdict, compare, entries};
-use crate::pack::Loaded;
+use super::{Subject, Tolerance, Verdict, compare, entries};
 use crate::serving::answer;
 
 #[derive(Deserialize)]
@@ -31,7 +30,11 @@ fn default_tolerance() -> f64 {
     1e-5
 }
 
-pub(super) fn run(folder: &Path, model: &mut Loaded, tolerance: Tolerance) -> Result<Vec<Verdict>, String> {
+pub(super) fn run(
+    folder: &Path,
+    model: &mut Subject<'_>,
+    tolerance: Tolerance,
+) -> Result<Vec<Verdict>, String> {
     let mut verdicts = vec![];
     for path in entries(&folder.join("golden"), |name| name.ends_with(".json"))? {
         let fault = |error: String| format!("{}: {error}", path.display());
@@ -54,7 +57,7 @@ pub(super) fn run(folder: &Path, model: &mut Loaded, tolerance: Tolerance) -> Re
 }
 
 /// The answers to a batch, as clients see them.
-fn answers(model: &mut Loaded, rows: Vec<Map<String, Value>>) -> Result<Vec<Value>, String> {
+fn answers(model: &mut Subject<'_>, rows: Vec<Map<String, Value>>) -> Result<Vec<Value>, String> {
     let schema = model.rows.as_ref().map_err(Clone::clone)?;
-    answer(&mut model.instance, schema, rows).map_err(|error| error.to_string())
+    answer(model.instance, schema, rows).map_err(|error| error.to_string())
 }

@@ -7,8 +7,10 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use edgewit_core::ErrorBody;
 
+use crate::release::{Refused, ReleaseError};
 use crate::runtime;
 use crate::serving::Error;
+use crate::store::StoreError;
 
 /// A failed request: its status, its body, its reason for the metrics, and what only the log says.
 #[derive(Debug)]
@@ -75,6 +77,15 @@ impl HttpError {
         HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this path does not take that method")
     }
 
+    pub(super) fn no_registry() -> HttpError {
+        let text = "this host serves a folder and follows no registry; start it with --registry";
+        HttpError::new(StatusCode::NOT_IMPLEMENTED, "unsupported", text)
+    }
+
+    pub(super) fn no_release(model: &str) -> HttpError {
+        HttpError::new(StatusCode::NOT_FOUND, "not_found", format!("the registry has no model `{model}`"))
+    }
+
     pub(super) fn panic() -> HttpError {
         HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "internal error")
     }
@@ -124,6 +135,21 @@ impl From<Error> for HttpError {
             http.body = ErrorBody::from(row);
         }
         http
+    }
+}
+
+impl From<ReleaseError> for HttpError {
+    fn from(error: ReleaseError) -> HttpError {
+        let (status, reason) = match &error {
+            ReleaseError::Refused(Refused::Plan { .. }) => (StatusCode::BAD_REQUEST, "invalid_input"),
+            ReleaseError::Refused(_) => (StatusCode::CONFLICT, "conflict"),
+            ReleaseError::Store(StoreError::Missing { .. }) => (StatusCode::NOT_FOUND, "not_found"),
+            ReleaseError::Store(StoreError::Untrusted { .. } | StoreError::Damaged { .. }) => {
+                (StatusCode::CONFLICT, "conflict")
+            }
+            ReleaseError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "registry"),
+        };
+        HttpError::new(status, reason, error.to_string())
     }
 }
 

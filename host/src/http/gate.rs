@@ -3,7 +3,7 @@
 //! Steps: the address is counted; the caller is found from its key or token; it must have the scope and the model; then
 //! it is counted itself. A path that is not named here asks for the scope predict.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
@@ -21,8 +21,18 @@ use crate::telemetry::{AccessMetrics, Telemetry, Trail};
 /// Who may pass, and how often.
 pub struct Gate {
     auth: Option<Arc<Authenticator>>,
-    limits: Limits,
+    /// As they are set, and as they count.
+    limits: RwLock<(RateLimits, Arc<Limits>)>,
     metrics: AccessMetrics,
+}
+
+/// What a path asks of whoever sends a request there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Asks {
+    /// For a key or token: else 401 or 403.
+    pub(super) key: bool,
+    /// For no more than so many requests in a time: else 429.
+    pub(super) patience: bool,
 }
 
 /// Why a caller does not pass.
@@ -50,7 +60,9 @@ impl Need {
             "/health" => Need::AnyScope,
             "/metrics" => Need::Scope(Scope::Metrics),
             "/v2/models/stats" => Need::Scope(Scope::Admin),
+            "/releases" => Need::Scope(Scope::Admin),
             _ if path.starts_with("/v2/repository/") => Need::Scope(Scope::Admin),
+            _ if path.starts_with("/models/") && path.contains("/release") => Need::Scope(Scope::Admin),
             _ => Need::Scope(Scope::Predict),
         }
     }
@@ -58,13 +70,35 @@ impl Need {
 
 /// Whether a path without a model tells of all.
 fn tells_of_all(path: &str) -> bool {
-    matches!(path, "/health" | "/openapi.json" | "/v2/models/stats" | "/v2/repository/index")
+    matches!(path, "/health" | "/openapi.json" | "/releases" | "/v2/models/stats" | "/v2/repository/index")
 }
 
 impl Gate {
     /// Without `auth`, everybody may do everything.
     pub fn new(auth: Option<Arc<Authenticator>>, rates: RateLimits, telemetry: &Telemetry) -> Gate {
-        Gate { auth, limits: rates.into(), metrics: telemetry.access() }
+        Gate { auth, limits: RwLock::new((rates, Arc::new(rates.into()))), metrics: telemetry.access() }
+    }
+
+    /// Counts by `rates` from now on. Where they are others than before, what was counted is forgotten.
+    pub fn set_rates(&self, rates: RateLimits) {
+        let mut limits = self.limits.write().unwrap_or_else(PoisonError::into_inner);
+        if limits.0 != rates {
+            *limits = (rates, Arc::new(rates.into()));
+        }
+    }
+
+    fn limits(&self) -> Arc<Limits> {
+        self.limits.read().unwrap_or_else(PoisonError::into_inner).1.clone()
+    }
+
+    /// What `path` may be refused for, before anybody looks at the request: whether it takes a key, and whether requests
+    /// are counted.
+    pub(super) fn asks(&self, path: &str) -> Asks {
+        let limits = self.limits();
+        Asks {
+            key: self.auth.is_some() && Need::of(path) != Need::Nothing,
+            patience: limits.address.is_some() || limits.principal.is_some(),
+        }
     }
 
     /// The caller, where the path asks for one.
@@ -104,7 +138,8 @@ impl Gate {
     }
 
     fn count_address(&self, request: &Request) -> Result<Option<Told>, Told> {
-        let Some(limit) = &self.limits.address else { return Ok(None) };
+        let limits = self.limits();
+        let Some(limit) = &limits.address else { return Ok(None) };
         // Behind a Unix socket there is no address.
         let Some(peer) = request.extensions().get::<Peer>().and_then(|peer| peer.address) else {
             return Ok(None);
@@ -113,7 +148,8 @@ impl Gate {
     }
 
     fn count_principal(&self, principal: &Principal) -> Result<Option<Told>, Told> {
-        let Some(limit) = &self.limits.principal else { return Ok(None) };
+        let limits = self.limits();
+        let Some(limit) = &limits.principal else { return Ok(None) };
         self.counted("principal", limit.check(&principal.name))
     }
 
@@ -135,7 +171,7 @@ fn outcome(denied: Denied) -> &'static str {
 pub(super) async fn gate(State(app): State<App>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let params = RawPathParams::from_request_parts(&mut parts, &()).await;
-    let request = Request::from_parts(parts, body);
+    let mut request = Request::from_parts(parts, body);
     if let Err(RawPathParamsRejection::InvalidUtf8InPathParam(_)) = params {
         return HttpError::path_is_no_text().into_response();
     }
@@ -158,6 +194,7 @@ pub(super) async fn gate(State(app): State<App>, request: Request, next: Next) -
         if let Some(trail) = request.extensions().get::<Trail>() {
             trail.principal(&principal.name);
         }
+        request.extensions_mut().insert(principal.clone());
         match app.gate.count_principal(principal) {
             Ok(None) => {}
             // Of two limits a client is told the one that is its own.

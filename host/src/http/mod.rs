@@ -12,6 +12,7 @@ mod oip;
 mod openapi;
 mod phase;
 mod rates;
+mod releases;
 mod repository;
 mod rows;
 mod server;
@@ -38,6 +39,7 @@ pub use gate::Gate;
 pub use headers::Cors;
 pub use phase::Phase;
 pub use rates::{Rate, RateLimits};
+pub use releases::Followed;
 pub use server::{
     Address, ClientCertificates, ConnectionLimits, Inherited, Listener, Peer, Server, Tls, TlsError, TlsFiles,
 };
@@ -55,6 +57,8 @@ pub struct App {
     pub registry: Arc<Registry>,
     /// How they come into service and leave it.
     pub repository: Repository,
+    /// Which versions of them are released, where the host follows a registry.
+    pub followed: Option<Followed>,
     /// Where predictions run.
     pub workers: Workers,
     /// What is counted.
@@ -114,16 +118,16 @@ const PACKET: u64 = 1400;
 /// All routes over `app`.
 pub fn router(app: App) -> Router {
     let tls = app.tls;
-    // Top to bottom is outside in. Headers and compression are for every answer; a browser asks first whether it may ask,
-    // and sends no key with that. What observes comes before all that may fail, so that a failure has an id and a line in
-    // the log.
+    // Top to bottom is outside in. Headers and compression are for every answer. What observes comes before all that may
+    // answer, so that everything has an id and a line in the log. A browser asks first whether it may ask, and sends no key
+    // with that.
     let layers = ServiceBuilder::new()
         .layer(
             CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(PACKET)),
         )
         .layer(middleware::map_response(move |response| async move { secure(response, tls) }))
-        .layer(tower::util::option_layer(app.cors.layer()))
         .layer(middleware::from_fn_with_state(app.tracer.clone(), observe::observe))
+        .layer(tower::util::option_layer(app.cors.layer()))
         .layer(CatchPanicLayer::custom(|_| HttpError::panic().into_response()))
         .layer(middleware::from_fn_with_state(app.clone(), gate::gate));
     Router::new()
@@ -132,6 +136,7 @@ pub fn router(app: App) -> Router {
         .merge(oip::routes())
         .merge(repository::routes())
         .merge(statistics::routes())
+        .merge(releases::routes())
         .merge(openapi::routes())
         .merge(docs::routes())
         .route("/metrics", get(metrics))
@@ -150,7 +155,8 @@ async fn serve(
     read: impl FnOnce(&Deployment, &[u8]) -> Result<(Question, Answer), Error> + Send + 'static,
 ) -> Result<Response, HttpError> {
     let trail = request.extensions().get::<Trail>().cloned().unwrap_or_default();
-    let deployment = app.registry.find(model, version).map_err(|error| {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let deployment = app.registry.choose(model, version, header).map_err(|error| {
         let error = HttpError::from(error);
         app.telemetry.model(&ModelLabels::default()).request(trail.began.elapsed(), Some(error.reason()));
         error

@@ -79,7 +79,12 @@ async fn load(State(app): State<App>, Path(model): Path<String>, request: Reques
 }
 
 /// No model depends on another, so that the parameter `unload_dependents` changes nothing.
-async fn unload(State(app): State<App>, Path(model): Path<String>) -> Result<(), HttpError> {
+async fn unload(
+    State(app): State<App>,
+    Path(model): Path<String>,
+    request: Request,
+) -> Result<(), HttpError> {
+    read::<Map<String, Value>>(&app, request).await?;
     Ok(app.repository.unload(&model).await?)
 }
 

@@ -191,7 +191,7 @@ mod tests {
     fn request(rows: u64, width: u64) -> (Request, Answered) {
         let (caller, answered) = Caller::waiting(&Telemetry::new().model(&ModelLabels::default()));
         let answer = Box::new(|_: &Deployment, _: &[Tensor]| Ok(vec![].into()));
-        (Request { question: question(rows, width), answer, caller, key: None }, answered)
+        (Request { question: question(rows, width), answer, caller, key: None, seen: None }, answered)
     }
 
     /// Adds requests of so many rows and of some width; gives the rows of each batch that became

@@ -1,7 +1,7 @@
 //! One version of one model, ready to predict.
 
 use serde::{Deserialize, Serialize};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use edgewit_core::{ModelMetadata, RowSchema, Tensor};
@@ -9,7 +9,7 @@ use edgewit_core::{ModelMetadata, RowSchema, Tensor};
 use super::batch::Batcher;
 use super::batching::{self, BatchingConfig};
 use super::response_cache::DeploymentCache;
-use super::{Error, ResponseCache};
+use super::{Error, ResponseCache, Watch};
 use crate::runtime::{self, Instance, Limits, Program};
 use crate::telemetry::{ModelLabels, ModelMetrics, Stations, Stay, Telemetry};
 
@@ -53,6 +53,7 @@ pub struct Deployment {
     idle: Mutex<Vec<Instance>>,
     batcher: Option<Batcher>,
     cache: Option<DeploymentCache>,
+    watch: RwLock<Option<Watch>>,
 }
 
 impl Deployment {
@@ -81,11 +82,22 @@ impl Deployment {
             isolation: config.isolation,
             idle: Mutex::new(vec![]),
             batcher: None,
+            watch: RwLock::default(),
         };
         deployment.batcher = batching::batcher(&deployment, &config.batching, telemetry);
         // A sandbox that was tried has grown to the batch, and its model may never see another.
         deployment.lock().clear();
         Ok(deployment)
+    }
+
+    /// Lets somebody look at its predictions from now on, or nobody.
+    pub fn watch(&self, watch: Option<Watch>) {
+        *self.watch.write().unwrap_or_else(PoisonError::into_inner) = watch;
+    }
+
+    /// Who looks at its predictions.
+    pub(super) fn watched(&self) -> Option<Watch> {
+        self.watch.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How its requests are put together, if they are.
@@ -139,7 +151,10 @@ impl Deployment {
     }
 
     /// As [`Deployment::predict`], without counting the prediction.
-    pub(super) fn compute(
+    ///
+    /// # Errors
+    /// [`Error::Runtime`]; a sandbox that failed is dropped.
+    pub fn compute(
         &self,
         inputs: Vec<Tensor>,
         outputs: Option<&[String]>,
@@ -161,12 +176,20 @@ impl Deployment {
         Ok(result?)
     }
 
+    /// A sandbox of its own, for whoever looks closer at the model than a request does.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`].
+    pub fn sandbox(&self) -> Result<Instance, Error> {
+        Ok(self.program.instantiate(&self.limits)?)
+    }
+
     fn instance(&self) -> Result<Instance, Error> {
         if let Some(instance) = self.lock().pop() {
             return Ok(instance);
         }
         self.metrics.instance_started();
-        Ok(self.program.instantiate(&self.limits)?)
+        self.sandbox()
     }
 
     /// The idle sandboxes; a poisoned lock only means that a push or pop panicked elsewhere.

@@ -71,6 +71,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether it is the model that failed, and not the request or the host.
+    pub(super) fn is_the_models(&self) -> bool {
+        matches!(self.reason(), "execution" | "trap" | "deadline" | "memory")
+            || matches!(self, Error::Respond(_))
+    }
+
     /// A short name for metrics and logs; one of a fixed set.
     pub fn reason(&self) -> &'static str {
         match self {

@@ -5,12 +5,14 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use serde::Serialize;
 
-use super::{Deployment, Error};
+use super::{Deployment, Error, Route};
 use crate::telemetry::Telemetry;
 
 /// All model versions of this host, by name, then by version from lowest to highest.
 pub struct Registry {
     models: RwLock<Models>,
+    /// Of models whose versions are released one by one; of others the highest version answers.
+    routes: RwLock<BTreeMap<String, Arc<Route>>>,
     default: Option<String>,
     telemetry: Arc<Telemetry>,
 }
@@ -70,7 +72,7 @@ impl Registry {
     /// An empty registry. `default` names the model of requests that name none; without it, a
     /// single model is the default.
     pub fn new(default: Option<String>, telemetry: Arc<Telemetry>) -> Registry {
-        Registry { models: RwLock::default(), default, telemetry }
+        Registry { models: RwLock::default(), routes: RwLock::default(), default, telemetry }
     }
 
     /// The model of requests that name none, where one was chosen.
@@ -131,16 +133,57 @@ impl Registry {
         self.telemetry.models_loaded(models.values().flat_map(BTreeMap::values).filter(ready).count());
     }
 
+    fn routes_mut(&self) -> RwLockWriteGuard<'_, BTreeMap<String, Arc<Route>>> {
+        self.routes.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn write(&self) -> RwLockWriteGuard<'_, Models> {
         self.models.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The deployment for a request: of the named or the default model, in the named or the
-    /// highest version that is ready.
+    /// Puts a model's versions into service, and those that are not among them out of it, and shares its requests out by
+    /// `route`: all in one step. Requests in flight finish where they are.
+    pub fn release(&self, name: &str, deployments: &[Arc<Deployment>], route: Route) {
+        let entry = |deployment: &Arc<Deployment>| {
+            (Version::new(&deployment.metadata.version), Entry::Ready(deployment.clone()))
+        };
+        let mut models = self.write();
+        let before = models.insert(name.to_owned(), deployments.iter().map(entry).collect());
+        // Under the lock of the models: nobody finds the new versions by the old route.
+        self.routes_mut().insert(name.to_owned(), Arc::new(route));
+        self.count(&models);
+        drop(models);
+        drop(before);
+    }
+
+    /// The deployment for a prediction: of the named or the default model; in the named version, else in that which the
+    /// model's route chooses, else in the highest that is ready. `header` gives the request's.
     ///
     /// # Errors
     /// When there is no such model or version, or it is not ready.
+    pub fn choose<'a>(
+        &self,
+        name: Option<&str>,
+        version: Option<&str>,
+        header: impl Fn(&str) -> Option<&'a str>,
+    ) -> Result<Arc<Deployment>, Error> {
+        self.look_up(name, version, |route| route.choose(&header))
+    }
+
+    /// As [`Registry::choose`] for whoever asks about a model, and not of it: its stable version where it has a route.
+    ///
+    /// # Errors
+    /// As [`Registry::choose`].
     pub fn find(&self, name: Option<&str>, version: Option<&str>) -> Result<Arc<Deployment>, Error> {
+        self.look_up(name, version, Route::stable)
+    }
+
+    fn look_up(
+        &self,
+        name: Option<&str>,
+        version: Option<&str>,
+        choose: impl Fn(&Route) -> &str,
+    ) -> Result<Arc<Deployment>, Error> {
         let models = self.models.read().unwrap_or_else(PoisonError::into_inner);
         let name = match name.or(self.default.as_deref()) {
             Some(name) => name,
@@ -148,12 +191,16 @@ impl Registry {
             None => return Err(Error::NoDefault),
         };
         let versions = models.get(name).ok_or_else(|| Error::UnknownModel(name.to_owned()))?;
+        let route = self.routes.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        let unknown =
+            |version: &str| Error::UnknownVersion { model: name.to_owned(), version: version.to_owned() };
+        let version = match (version, &route) {
+            (Some(version), Some(route)) if !route.may_name(version) => return Err(unknown(version)),
+            (None, Some(route)) => Some(choose(route)),
+            (version, _) => version,
+        };
         let entry = match version {
-            Some(version) => {
-                let unknown =
-                    || Error::UnknownVersion { model: name.to_owned(), version: version.to_owned() };
-                Some(versions.get(&Version::new(version)).ok_or_else(unknown)?)
-            }
+            Some(version) => Some(versions.get(&Version::new(version)).ok_or_else(|| unknown(version))?),
             None => versions.values().rev().find(|entry| matches!(entry, Entry::Ready(_))),
         };
         match entry {

@@ -2,6 +2,7 @@
 //! batch, answered.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use edgewit_core::Tensor;
 use edgewit_core::oip::Body;
@@ -9,11 +10,13 @@ use tokio::runtime::Handle;
 
 use super::batch::Batcher;
 use super::response_cache::Key;
+use super::watch::{Made, Sample, Watch};
 use super::workers::Caller;
 use super::{Deployment, Error, Workers};
 use crate::telemetry::{Stations, Trail};
 
 /// What a request asks of a model.
+#[derive(Clone)]
 pub struct Question {
     /// The model's inputs, checked.
     pub inputs: Vec<Tensor>,
@@ -47,7 +50,8 @@ pub async fn ask(
             }
             match read(&deployment) {
                 Ok((question, answer)) => {
-                    let request = Request { question, answer, caller, key: None };
+                    let seen = deployment.watched().map(|watch| Seen::new(watch, &question));
+                    let request = Request { question, answer, caller, key: None, seen };
                     request.look_up(&deployment, &followers, &timer);
                 }
                 Err(error) => {
@@ -66,6 +70,34 @@ pub(super) struct Request {
     pub(super) caller: Caller,
     /// Where its outputs are to be kept.
     pub(super) key: Option<Key>,
+    /// Who else wants to see what becomes of it.
+    pub(super) seen: Option<Seen>,
+}
+
+/// A request that is watched.
+pub(super) struct Seen {
+    watch: Watch,
+    /// What is asked, where that is wanted: the prediction uses it up.
+    question: Option<Question>,
+    took: Option<Duration>,
+}
+
+impl Seen {
+    fn new(watch: Watch, question: &Question) -> Seen {
+        let question = watch.copies.then(|| question.clone());
+        Seen { watch, question, took: None }
+    }
+
+    fn tell(self, version: &str, outputs: &Result<Vec<Tensor>, Error>) {
+        let made = self.question.zip(outputs.as_ref().ok()).map(|(question, outputs)| Made {
+            inputs: question.inputs,
+            requested: question.outputs,
+            outputs: outputs.clone(),
+        });
+        let failed = outputs.as_ref().is_err_and(Error::is_the_models);
+        // A full queue is no reason to wait.
+        let _ = self.watch.to.try_send(Sample { version: version.into(), took: self.took, failed, made });
+    }
 }
 
 impl Request {
@@ -123,11 +155,17 @@ impl Request {
         let mut stations = Stations::default();
         let outputs = deployment.predict(inputs, self.question.outputs.as_deref(), &mut stations);
         self.caller.trail.computed(stations);
+        if let Some(seen) = &mut self.seen {
+            seen.took = stations.took();
+        }
         self.finish(deployment, outputs);
     }
 
     /// Answers with the outputs, and keeps them where that is wanted. Failures are not kept.
     pub(super) fn finish(self, deployment: &Deployment, outputs: Result<Vec<Tensor>, Error>) {
+        if let Some(seen) = self.seen {
+            seen.tell(&deployment.labels.version, &outputs);
+        }
         let answer = outputs.and_then(|outputs| {
             let body = (self.answer)(deployment, &outputs)?;
             if let (Some(cache), Some(key)) = (deployment.cache(), self.key) {

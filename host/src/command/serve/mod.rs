@@ -6,8 +6,10 @@ mod reload;
 mod signals;
 mod systemd;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -15,11 +17,13 @@ use tokio::sync::watch;
 
 use super::loading::Loading;
 use crate::auth::Authenticator;
-use crate::config::{Loaded, ServeConfig, ServeFlags};
-use crate::http::{self, Address, App, Gate, Inherited, Listener, Phase, Server, Tls};
+use crate::config::{Loaded, RegistryConfig, ServeConfig, ServeFlags};
+use crate::http::{self, Address, App, Followed, Gate, Inherited, Listener, Phase, Server, Tls};
 use crate::pack::source::{self, Source};
+use crate::release::{Deploy, Follower, FollowerConfig};
 use crate::runtime::{Engine, keep_little};
-use crate::serving::{Registry, Repository, Workers};
+use crate::serving::{Error, Registry, Repository, Workers};
+use crate::store::{Store, Verifier};
 use crate::telemetry::{Log, Telemetry, Tracer};
 use reload::Reload;
 use signals::{Signal, Signals};
@@ -45,7 +49,9 @@ pub(super) fn run(command: ServeCommand) -> Result<ExitCode> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(cores.div_ceil(2)).enable_all().build()?;
-    runtime.block_on(serve(config, inherited, reload, &log))?;
+    // Asked here, as whoever asks waits.
+    let registered = config.registry.as_ref().map(Registered::open).transpose().context("registry")?;
+    runtime.block_on(serve(config, registered, inherited, reload, &log))?;
     // What still runs after the drain time is not waited for.
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
@@ -53,11 +59,12 @@ pub(super) fn run(command: ServeCommand) -> Result<ExitCode> {
 
 async fn serve(
     config: ServeConfig,
+    registered: Option<Registered>,
     inherited: Option<Inherited>,
     mut reload: Reload,
     log: &Log,
 ) -> Result<()> {
-    let sources = sources(&config)?;
+    let sources = if registered.is_none() { sources(&config)? } else { vec![] };
     let reset = if Engine::pagemap_scan() {
         "the pages that were touched (PAGEMAP_SCAN)"
     } else {
@@ -69,7 +76,12 @@ async fn serve(
     let telemetry = Arc::new(telemetry);
     let traces = config.traces.as_ref().map(|traces| Tracer::new(traces).map(Arc::new));
     let tracer = traces.transpose().context("traces")?;
-    let registry = Arc::new(Registry::new(default_model(&config, &sources)?, telemetry.clone()));
+    let default = match &registered {
+        // Which models there are is seen later, and may change.
+        Some(_) => config.default_model.clone(),
+        None => default_model(&config, &sources)?,
+    };
+    let registry = Arc::new(Registry::new(default, telemetry.clone()));
     for source in &sources {
         registry.announce(&source.name, &source.version);
     }
@@ -81,15 +93,31 @@ async fn serve(
     }
     reload.tls(tls.clone());
     let auth = config.auth.is_on().then(|| Authenticator::start(config.auth.clone())).transpose()?;
+    let gate = Arc::new(Gate::new(auth.clone(), config.rates, &telemetry));
+    reload.keys(auth);
+    reload.rates(gate.clone());
     let workers = Workers::start(config.workers, config.queue)?;
-    let loading = Arc::new(Loading::open(&config, sources.len(), &registry, &telemetry)?);
+    // Of a model in a registry three versions may be loaded.
+    let room = registered.as_ref().map_or(sources.len(), |registered| 3 * registered.models.max(8));
+    let loading = Arc::new(Loading::open(&config, room, &registry, &telemetry)?);
     let load = loading.clone();
+    let follower = registered.map(|registered| registered.follower(&config, &registry, &loading));
+    let followed = follower
+        .as_ref()
+        .map(|(follower, verifier)| Followed { releases: follower.releases(), verifier: verifier.clone() });
+    let follows = follower.is_some();
     let phase = Phase::default();
     let app = App {
         registry: registry.clone(),
-        repository: Repository::new(registry.clone(), Arc::new(move |name| load.load_again(name))),
+        repository: Repository::new(
+            registry.clone(),
+            Arc::new(
+                move |name| if follows { Err(Error::Unsupported(FOLLOWS)) } else { load.load_again(name) },
+            ),
+        ),
+        followed,
         workers,
-        gate: Arc::new(Gate::new(auth, config.rates, &telemetry)),
+        gate,
         telemetry,
         tracer: tracer.clone(),
         phase: phase.clone(),
@@ -105,9 +133,16 @@ async fn serve(
     let (finished, loaded) = watch::channel(false);
     let started = phase.clone();
     std::thread::Builder::new().name("load".into()).spawn(move || {
+        let follower = follower.map(|(mut follower, _)| {
+            follower.start();
+            follower
+        });
         loading.load(&sources);
         started.started();
         finished.send_replace(true);
+        if let Some(follower) = follower {
+            follower.follow();
+        }
     })?;
     let (stop, stopping) = watch::channel(false);
     let models = Models { registry: &registry, loaded };
@@ -139,6 +174,46 @@ async fn serve(
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Why a host that follows a registry loads nothing else.
+const FOLLOWS: &str = "this host follows a registry: deploy a version in place of loading a model";
+
+/// A registry, opened.
+struct Registered {
+    store: Store,
+    verifier: Verifier,
+    poll: Duration,
+    /// Models that are in it now.
+    models: usize,
+}
+
+impl Registered {
+    fn open(config: &RegistryConfig) -> Result<Registered> {
+        let store = Store::open(&config.url)?;
+        let verifier = Verifier::open(config.public_keys.iter().map(PathBuf::as_path))?;
+        // A bucket that does not answer now may do so later; what was served before is on this disk.
+        let models = store.models().map_or(0, |models| models.len());
+        Ok(Registered { store, verifier, poll: config.poll, models })
+    }
+
+    fn follower(
+        self,
+        config: &ServeConfig,
+        registry: &Arc<Registry>,
+        loading: &Arc<Loading>,
+    ) -> (Follower, Verifier) {
+        let follow = FollowerConfig {
+            poll: self.poll,
+            cache: config.cache.clone(),
+            verifier: self.verifier.clone(),
+            name: format!("edgewit at {}", config.listen),
+        };
+        let loading = loading.clone();
+        let deploy: Deploy =
+            Arc::new(move |publication, read| loading.deploy(&publication.component.sha256, read));
+        (Follower::new(self.store, follow, registry.clone(), deploy), self.verifier)
+    }
 }
 
 fn sources(config: &ServeConfig) -> Result<Vec<Source>> {

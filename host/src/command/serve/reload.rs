@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 
+use crate::auth::Authenticator;
 use crate::config::{Loaded, ServeConfig, ServeFlags, Settings, named};
-use crate::http::Tls;
+use crate::http::{Gate, Tls};
 use crate::telemetry::Log;
 
 type Apply = Box<dyn Fn(&ServeConfig) -> Result<()> + Send>;
 
 /// A part of the host that takes new settings while it runs.
 struct Part {
-    /// Its settings, by how their paths begin.
-    settings: &'static str,
+    /// Its settings, by how their paths begin; none where it is files that are read again.
+    settings: &'static [&'static str],
     apply: Apply,
 }
 
@@ -34,19 +35,39 @@ impl Reload {
     /// What is logged.
     pub(super) fn log(&mut self, log: &Log) {
         let level = log.level();
-        self.part("logs.level", move |config| Ok(level(config.log.level.clone())?));
+        self.part(&["logs.level"], move |config| Ok(level(config.log.level.clone())?));
     }
 
     /// Certificates and authorities.
     pub(super) fn tls(&mut self, tls: Option<Arc<Tls>>) {
-        self.part("tls.", move |config| match (&tls, &config.tls) {
+        self.part(&["tls."], move |config| match (&tls, &config.tls) {
             (Some(tls), Some(files)) => Ok(tls.reload(files.clone())?),
             (None, None) => Ok(()),
             _ => bail!("turning TLS on or off takes a restart"),
         });
     }
 
-    fn part(&mut self, settings: &'static str, apply: impl Fn(&ServeConfig) -> Result<()> + Send + 'static) {
+    /// Keys, as they are in their files and at their address.
+    pub(super) fn keys(&mut self, auth: Option<Arc<Authenticator>>) {
+        self.part(&[], move |_| {
+            auth.iter().for_each(|auth| auth.reload());
+            Ok(())
+        });
+    }
+
+    /// How often may be asked.
+    pub(super) fn rates(&mut self, gate: Arc<Gate>) {
+        self.part(&["limits.principal_", "limits.address_"], move |config| {
+            gate.set_rates(config.rates);
+            Ok(())
+        });
+    }
+
+    fn part(
+        &mut self,
+        settings: &'static [&'static str],
+        apply: impl Fn(&ServeConfig) -> Result<()> + Send + 'static,
+    ) {
         self.parts.push(Part { settings, apply: Box::new(apply) });
     }
 
@@ -59,11 +80,13 @@ impl Reload {
         };
         for part in &self.parts {
             if let Err(error) = (part.apply)(&config) {
-                tracing::error!("{} stays as it is: {error:#}", part.settings.trim_end_matches('.'));
+                let settings = part.settings.join(", ");
+                tracing::error!("{} stays as it is: {error:#}", settings.trim_end_matches(['.', '_']));
             }
         }
         for path in differences(&self.started, &settings) {
-            if !self.parts.iter().any(|part| path.starts_with(part.settings)) {
+            let taken = self.parts.iter().flat_map(|part| part.settings);
+            if !taken.into_iter().any(|settings| path.starts_with(settings)) {
                 tracing::warn!("{} was changed, which takes a restart", named(&path));
             }
         }

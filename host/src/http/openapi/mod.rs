@@ -11,7 +11,8 @@ use axum::{Json, Router};
 use edgewit_core::{ModelMetadata, RowSchema};
 use serde_json::{Map, Value, json};
 
-use super::App;
+use super::{App, Gate};
+use crate::auth::API_KEY;
 use crate::serving::Deployment;
 
 pub(super) fn routes() -> Router<App> {
@@ -34,7 +35,8 @@ fn document(app: &App) -> Value {
     }
     document.any_model();
     document.host();
-    let Document { paths, schemas } = document;
+    document.gate(&app.gate);
+    let Document { paths, schemas, security } = document;
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -44,7 +46,7 @@ fn document(app: &App) -> Value {
         },
         "servers": [{ "url": "/" }],
         "paths": paths,
-        "components": { "schemas": schemas },
+        "components": { "schemas": schemas, "securitySchemes": security },
     })
 }
 
@@ -52,6 +54,7 @@ fn document(app: &App) -> Value {
 struct Document {
     paths: Map<String, Value>,
     schemas: Map<String, Value>,
+    security: Map<String, Value>,
 }
 
 /// What a path's operation is, before it is written.
@@ -66,7 +69,7 @@ struct Operation<'a> {
     errors: &'a [u16],
 }
 
-const PREDICTION_ERRORS: &[u16] = &[400, 404, 413, 415, 500, 501, 503, 504];
+const PREDICTION_ERRORS: &[u16] = &[400, 404, 408, 413, 415, 500, 501, 503, 504];
 const MODEL_ERRORS: &[u16] = &[404, 503];
 
 impl Document {
@@ -80,9 +83,7 @@ impl Document {
         }
         responses.insert("200".into(), ok);
         for status in errors {
-            let content = json!({ "application/json": { "schema": reference("Error") } });
-            let response = json!({ "description": meaning(*status), "content": content });
-            responses.insert(status.to_string(), response);
+            responses.insert(status.to_string(), error(*status));
         }
         let mut written = json!({
             "operationId": id, "tags": [tag], "summary": summary, "responses": responses,
@@ -186,6 +187,29 @@ impl Document {
         }
     }
 
+    /// What the gate asks, on every path that is here.
+    fn gate(&mut self, gate: &Gate) {
+        for (path, methods) in &mut self.paths {
+            let asks = gate.asks(path);
+            let statuses = asks.key.then_some([401, 403]).into_iter().flatten();
+            let statuses = statuses.chain(asks.patience.then_some(429)).collect::<Vec<u16>>();
+            for operation in methods.as_object_mut().into_iter().flat_map(Map::values_mut) {
+                for status in &statuses {
+                    operation["responses"][status.to_string()] = error(*status);
+                }
+                if asks.key {
+                    operation["security"] = json!([{ "bearer": [] }, { "key": [] }]);
+                }
+            }
+            if asks.key && self.security.is_empty() {
+                let bearer = "An API key, or a JSON Web Token where the host takes those.";
+                let bearer = json!({ "type": "http", "scheme": "bearer", "description": bearer });
+                let key = json!({ "type": "apiKey", "in": "header", "name": API_KEY.as_str() });
+                self.security = Map::from_iter([("bearer".into(), bearer), ("key".into(), key)]);
+            }
+        }
+    }
+
     /// Health and metrics.
     fn host(&mut self) {
         let tag = "host";
@@ -240,12 +264,21 @@ fn reference(schema: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{schema}") })
 }
 
+fn error(status: u16) -> Value {
+    let content = json!({ "application/json": { "schema": reference("Error") } });
+    json!({ "description": meaning(status), "content": content })
+}
+
 fn meaning(status: u16) -> &'static str {
     match status {
         400 => "The request is wrong; the text says where.",
+        401 => "This takes a key or token that is good.",
+        403 => "The key or token is not good for this.",
         404 => "There is no such model or version.",
+        408 => "The body came too slowly.",
         413 => "The body or the batch is too large.",
         415 => "The body is compressed in an unknown way.",
+        429 => "Too many requests; the answer says when to come again.",
         501 => "The model cannot do this.",
         503 => "The model is not ready, or the host is busy; try again.",
         504 => "The prediction took too long.",

@@ -205,7 +205,7 @@ pub(super) fn batch(row: &Value, fixed: Option<u64>, max_rows: usize) -> Value {
 pub(super) fn infer_request(model: &ModelMetadata) -> Value {
     let inputs = model.inputs.iter().map(input).collect::<Vec<_>>();
     let names = model.outputs.iter().map(|output| output.name.as_str()).collect::<Vec<_>>();
-    let output_parameters = json!({ "type": "object", "properties": {
+    let output_parameters = json!({ "type": ["object", "null"], "properties": {
         "binary_data": { "type": ["boolean", "null"] }, "classification": { "type": ["integer", "null"], "minimum": 0, "maximum": u32::MAX },
     }});
     json!({
@@ -213,12 +213,12 @@ pub(super) fn infer_request(model: &ModelMetadata) -> Value {
         "required": ["inputs"],
         "properties": {
             "id": { "type": "string" },
-            "parameters": { "type": "object", "properties": { "binary_data_output": { "type": "boolean" } } },
+            "parameters": { "type": ["object", "null"], "properties": { "binary_data_output": { "type": "boolean" } } },
             "inputs": {
                 "type": "array", "minItems": inputs.len(), "maxItems": inputs.len(), "items": { "anyOf": inputs },
             },
             "outputs": {
-                "type": "array",
+                "type": ["array", "null"],
                 "items": {
                     "type": "object",
                     "required": ["name"],
@@ -248,7 +248,7 @@ fn input(tensor: &TensorMetadata) -> Value {
             "datatype": { "const": tensor.datatype.name() },
             "shape": shape,
             "data": { "type": "array", "description": "Flat, or nested as the shape is." },
-            "parameters": { "type": "object", "properties": { "binary_data_size": { "type": "integer", "minimum": 0 } } },
+            "parameters": { "type": ["object", "null"], "properties": { "binary_data_size": { "type": "integer", "minimum": 0 } } },
         },
     })
 }

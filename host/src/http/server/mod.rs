@@ -68,11 +68,12 @@ impl Server {
                 },
             }
         }
+        // Before the socket is closed: whoever sees that is told the end with the next answer.
+        drain.send_replace(true);
         for (socket, address) in listener.rest() {
             server.spawn(socket, address, None, draining.clone());
         }
         drop(draining);
-        drain.send_replace(true);
         drain.closed().await;
     }
 
