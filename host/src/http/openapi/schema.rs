@@ -212,7 +212,7 @@ pub(super) fn infer_request(model: &ModelMetadata) -> Value {
         "type": "object",
         "required": ["inputs"],
         "properties": {
-            "id": { "type": "string" },
+            "id": { "type": ["string", "null"] },
             "parameters": { "type": ["object", "null"], "properties": { "binary_data_output": { "type": "boolean" } } },
             "inputs": {
                 "type": "array", "minItems": inputs.len(), "maxItems": inputs.len(), "items": { "anyOf": inputs },
