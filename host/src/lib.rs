@@ -10,6 +10,7 @@ pub mod config;
 pub mod digest;
 pub mod golden;
 pub mod http;
+pub mod oci;
 pub mod pack;
 pub mod progress;
 pub mod release;

@@ -8,6 +8,7 @@ use edgewit_tests::root;
 
 /// Modules of the host from the bottom up; one may use those below it.
 const STOREYS: [(&str, u8); 14] = [
+const STOREYS: [(&str, u8); 13] = [
     ("digest", 0),
     ("telemetry", 0),
     ("auth", 1),
@@ -22,6 +23,9 @@ const STOREYS: [(&str, u8); 14] = [
     ("http", 6),
     ("config", 7),
     ("command", 8),
+    ("oci", 4),
+    ("config", 5),
+    ("command", 6),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

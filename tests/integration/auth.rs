@@ -17,7 +17,7 @@ fn models() -> String {
 }
 
 /// A key, and its entry for the file.
-fn key(arguments: &[&str]) -> (String, String) {
+pub(crate) fn key(arguments: &[&str]) -> (String, String) {
     let Run { code, out, err } = run(["key"].iter().chain(arguments));
     assert_eq!(code, Some(0), "{err}");
     assert!(!out.contains(err.trim()), "the key is in its entry: {out}");

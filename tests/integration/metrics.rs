@@ -87,7 +87,7 @@ fn the_process_tells_of_itself() {
 }
 
 /// A server that has done a bit of everything, so that every family has a sample.
-fn busy() -> Server {
+pub(crate) fn busy() -> Server {
     let folder = tempfile::tempdir().expect("a folder");
     edgewit_tests::copy_model("churn", folder.path(), "response_cache = true", "[batching]\nmax_size = 4");
     let arguments = ["--isolation", "reuse", "--response-cache-mb", "1"];

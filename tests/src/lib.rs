@@ -2,6 +2,8 @@
 //! the edge component, a collector of traces, small ONNX models with a fault in each, mutants of real ones,
 //! certificates, clients that forgive nothing, and what attackers send: tokens of any kind, bytes that are no HTTP, and
 //! components that mean harm.
+//! certificates, clients that forgive nothing, what attackers send: tokens of any kind and bytes that are no HTTP; and
+//! other people's programs.
 
 pub mod collector;
 pub mod command;
@@ -16,6 +18,7 @@ pub mod raw;
 pub mod releases;
 pub mod server;
 pub mod tls;
+pub mod tool;
 pub mod verify;
 
 use std::fs;

@@ -2,9 +2,11 @@
 
 mod check;
 mod config;
+mod health;
 mod inspect;
 mod key;
 mod loading;
+mod oci;
 mod pack;
 mod predict;
 mod registry;
@@ -36,6 +38,7 @@ enum Command {
     Predict(predict::PredictArgs),
     Verify(verify::VerifyArgs),
     Serve(serve::ServeCommand),
+    Health(health::HealthArgs),
     Config(config::ConfigArgs),
     Key(key::KeyArgs),
     Push(registry::PushArgs),
@@ -46,6 +49,7 @@ enum Command {
     Promote(releases::PromoteArgs),
     Rollback(releases::RollbackArgs),
     Status(releases::StatusArgs),
+    Oci(oci::OciArgs),
 }
 
 impl Cli {
@@ -61,6 +65,7 @@ impl Cli {
             Command::Predict(args) => predict::run(args),
             Command::Verify(args) => verify::run(args),
             Command::Serve(args) => serve::run(args),
+            Command::Health(args) => health::run(args),
             Command::Config(args) => config::run(args),
             Command::Key(args) => key::run(args),
             Command::Push(args) => registry::push(args),
@@ -71,6 +76,7 @@ impl Cli {
             Command::Promote(args) => releases::promote(args),
             Command::Rollback(args) => releases::rollback(args),
             Command::Status(args) => releases::status(args),
+            Command::Oci(args) => oci::run(args),
         }
     }
 }
