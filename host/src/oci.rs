@@ -145,8 +145,7 @@ impl Registry {
             .push(&self.reference, &layers, config, &self.auth, Some(manifest))
             .await
             .map_err(failed)?;
-        let digest =
-            self.client.fetch_manifest_digest(&self.reference, &self.auth).await.map_err(failed)?;
+        let digest = self.client.fetch_manifest_digest(&self.reference, &self.auth).await.map_err(failed)?;
         Ok(format!("{}/{}@{digest}", self.reference.registry(), self.reference.repository()))
     }
 }

@@ -47,7 +47,9 @@ impl Image {
 fn container(folder: &Path, image: &Image, what: &[String], listen: &str) -> Command {
     let mut command = tool("setpriv", "util-linux").expect("every Debian has it");
     if is_root() {
-        command.args([format!("--reuid={}", image.user), format!("--regid={}", image.user)]).arg("--clear-groups");
+        command
+            .args([format!("--reuid={}", image.user), format!("--regid={}", image.user)])
+            .arg("--clear-groups");
     }
     command.args(["--no-new-privs", "bwrap", "--unshare-all", "--share-net", "--die-with-parent"]);
     command.args(["--cap-drop", "ALL", "--clearenv", "--ro-bind"]).arg(folder.join("root")).arg("/");

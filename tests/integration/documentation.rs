@@ -33,7 +33,10 @@ fn anchor(heading: &str) -> String {
 
 fn anchors(document: &Path) -> Vec<String> {
     let text = fs::read_to_string(document).expect("it can be read");
-    text.lines().filter(|line| line.starts_with('#')).map(|line| anchor(line.trim_start_matches('#'))).collect()
+    text.lines()
+        .filter(|line| line.starts_with('#'))
+        .map(|line| anchor(line.trim_start_matches('#')))
+        .collect()
 }
 
 /// The targets of a text's links.

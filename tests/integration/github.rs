@@ -54,7 +54,9 @@ fn a_model_below_its_floor_is_not_published() {
 #[test]
 fn the_workflow_runs_commands_that_there_are() {
     let workflow = deployed("github/model.yml");
-    let lines = workflow.lines().map(|line| line.trim().trim_start_matches("run: ").trim_start_matches("pushed=$(./"));
+    let lines = workflow
+        .lines()
+        .map(|line| line.trim().trim_start_matches("run: ").trim_start_matches("pushed=$(./"));
     let commands = lines.filter_map(|line| line.strip_prefix("edgewit ")).collect::<Vec<_>>();
     assert_eq!(commands.len(), 5, "{commands:?}");
     for command in commands {

@@ -58,5 +58,8 @@ fn a_host_that_is_not_ready_says_so() {
     edgewit_tests::onnx::save(folder.path(), "broken", b"no model");
     let server = Server::start(folder.path(), &[]);
     let unready = health(&["--listen", server.base.strip_prefix("http://").expect("an address")]);
-    assert_eq!((unready.code, &*unready.err), (Some(1), "edgewit: not ready: HTTP/1.1 503 Service Unavailable\n"));
+    assert_eq!(
+        (unready.code, &*unready.err),
+        (Some(1), "edgewit: not ready: HTTP/1.1 503 Service Unavailable\n")
+    );
 }

@@ -32,7 +32,8 @@ impl Fleet {
         let authority = Authority::new(folder.path(), "authority");
         // Each host has an address of its own, where no client's connection has taken its port while it is away.
         let free = |address: &str| TcpListener::bind((address, 0)).and_then(|free| free.local_addr());
-        let [front, a, b] = ["127.0.0.1", "127.0.0.2", "127.0.0.3"].map(|address| free(address).expect("a port"));
+        let [front, a, b] =
+            ["127.0.0.1", "127.0.0.2", "127.0.0.3"].map(|address| free(address).expect("a port"));
         Fleet { folder, authority, front, places: [a, b] }
     }
 

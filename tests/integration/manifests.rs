@@ -39,7 +39,8 @@ fn kustomized(kustomization: &str, folder: &Path) -> Option<PathBuf> {
         eprintln!("skipped: needs kubectl with kustomize 5");
         return None;
     }
-    let resources = output(Command::new("kubectl").arg("kustomize").arg(root().join("deploy").join(kustomization)));
+    let resources =
+        output(Command::new("kubectl").arg("kustomize").arg(root().join("deploy").join(kustomization)));
     let file = folder.join("resources.yaml");
     fs::write(&file, resources).expect("written");
     Some(file)
@@ -60,7 +61,8 @@ fn kubernetes_takes_the_manifests() {
         assert!(said.matches("INFO").count() >= least, "{said}");
         // What has no schema there has one in another test, or none in any registry.
         for line in said.lines().filter(|line| line.contains("find schema")) {
-            let elsewhere = ["PrometheusRule", "ServiceMonitor", "SpinApp"].iter().any(|kind| line.contains(kind));
+            let elsewhere =
+                ["PrometheusRule", "ServiceMonitor", "SpinApp"].iter().any(|kind| line.contains(kind));
             assert!(elsewhere, "{line}");
         }
     }
@@ -81,7 +83,10 @@ fn prometheus_operator_and_github_take_theirs() {
     for file in ["package.json", "package-lock.json", "check.mjs"] {
         fs::copy(scripts().join(file), folder.path().join(file)).expect("a copy");
     }
-    output(npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]).current_dir(folder.path()));
+    output(
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"])
+            .current_dir(folder.path()),
+    );
     let production = root().join("deploy/kubernetes/production");
     let mut check = Command::new("node");
     check.arg(folder.path().join("check.mjs")).args(workflows());
@@ -105,14 +110,17 @@ fn hadolint_finds_nothing_in_the_containerfiles() {
     let Some(python) = environment(&scripts().join("requirements.txt")) else { return };
     let docker = root().join("deploy/docker");
     let hadolint = Path::new(python.command().get_program()).with_file_name("hadolint");
-    output(Command::new(hadolint).args(["Containerfile", "Containerfile.models"].map(|file| docker.join(file))));
+    output(
+        Command::new(hadolint).args(["Containerfile", "Containerfile.models"].map(|file| docker.join(file))),
+    );
 }
 
 #[test]
 fn the_rules_for_the_operator_are_those_for_prometheus() {
     let rules = deployed("observability/rules.yml");
     let groups = &rules[rules.find("groups:").expect("groups")..];
-    let indented = groups.lines().map(|line| if line.is_empty() { String::new() } else { format!("  {line}") });
+    let indented =
+        groups.lines().map(|line| if line.is_empty() { String::new() } else { format!("  {line}") });
     let indented = indented.collect::<Vec<_>>().join("\n") + "\n";
     let path = root().join("deploy/kubernetes/production/prometheusrule.yaml");
     let resource = fs::read_to_string(&path).expect("it can be read");

@@ -10,10 +10,13 @@ use serde_json::Value;
 /// The metrics that a text names, without what a histogram appends.
 fn metrics(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | ':'));
-    let ours = words.filter(|word| ["edgewit_", "nv_", "process_"].iter().any(|start| word.starts_with(start)));
-    ours.map(|word| ["_bucket", "_count", "_sum"].iter().find_map(|end| word.strip_suffix(end)).unwrap_or(word))
-        .map(str::to_owned)
-        .collect()
+    let ours =
+        words.filter(|word| ["edgewit_", "nv_", "process_"].iter().any(|start| word.starts_with(start)));
+    ours.map(|word| {
+        ["_bucket", "_count", "_sum"].iter().find_map(|end| word.strip_suffix(end)).unwrap_or(word)
+    })
+    .map(str::to_owned)
+    .collect()
 }
 
 /// Those that docs/reference.md lists, which is made of what a host tells.
@@ -48,7 +51,9 @@ fn the_rules_are_right_and_do_what_their_tests_say() {
     let Some(mut promtool) = tool("promtool", "prometheus") else { return };
     let folder = root().join("deploy/observability");
     output(promtool.current_dir(&folder).args(["check", "rules", "--lint-fatal", "rules.yml"]));
-    for arguments in [&["test", "rules", "rules.test.yml"][..], &["check", "config", "--syntax-only", "prometheus.yml"]] {
+    for arguments in
+        [&["test", "rules", "rules.test.yml"][..], &["check", "config", "--syntax-only", "prometheus.yml"]]
+    {
         let mut promtool = tool("promtool", "prometheus").expect("it is there");
         output(promtool.current_dir(&folder).args(arguments));
     }
@@ -71,7 +76,10 @@ fn every_alert_is_tested_and_has_a_section_in_the_runbook() {
         let (passes, fires): (Vec<_>, Vec<_>) = lines.partition(|line| line.contains("exp_alerts: []"));
         assert!(!fires.is_empty(), "no test shows that {alert} fires");
         assert!(!passes.is_empty() || fires.len() > 1, "no test shows what {alert} lets pass");
-        assert!(runbook.contains(&format!("`{alert}`")), "docs/runbook.md does not say what to do about {alert}");
+        assert!(
+            runbook.contains(&format!("`{alert}`")),
+            "docs/runbook.md does not say what to do about {alert}"
+        );
     }
 }
 

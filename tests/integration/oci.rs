@@ -55,7 +55,9 @@ impl Drop for Registry {
 fn packed(folder: &Path) -> String {
     sign(&folder.join("models"));
     let (model, file) = (folder.join("models/sign/1"), folder.join("sign.wasm"));
-    let done = run([&"pack".into(), model.as_os_str(), &"--output".into(), file.as_os_str()].map(|part| part.to_owned()));
+    let done =
+        run([&"pack".into(), model.as_os_str(), &"--output".into(), file.as_os_str()]
+            .map(|part| part.to_owned()));
     assert_eq!(done.code, Some(0), "{}", done.err);
     file.to_str().expect("text").to_owned()
 }
@@ -74,7 +76,8 @@ fn a_packed_model_is_an_artifact_as_wkg_reads_it() {
     let digest = name.strip_prefix(&format!("{}/models/sign@", registry.address)).expect("a digest");
 
     let client = Client::new(format!("http://{}/v2/models/sign", registry.address));
-    let manifest = client.get_as("application/vnd.oci.image.manifest.v1+json", &format!("/manifests/{digest}"));
+    let manifest =
+        client.get_as("application/vnd.oci.image.manifest.v1+json", &format!("/manifests/{digest}"));
     assert_eq!(manifest.header("content-type"), Some("application/vnd.oci.image.manifest.v1+json"));
     assert_eq!(digest, format!("sha256:{}", sha256(&manifest.bytes)));
     let manifest = manifest.json();

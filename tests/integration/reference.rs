@@ -71,11 +71,13 @@ fn metrics(exposition: &str) -> BTreeMap<String, Metric> {
     for line in exposition.lines() {
         if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|line| line.split_once(' ')) {
             metrics.entry(name.to_owned()).or_default().kind = kind.to_owned();
-        } else if let Some((name, help)) = line.strip_prefix("# HELP ").and_then(|line| line.split_once(' ')) {
+        } else if let Some((name, help)) = line.strip_prefix("# HELP ").and_then(|line| line.split_once(' '))
+        {
             metrics.entry(name.to_owned()).or_default().help = help.trim_end_matches('.').to_owned();
         } else if let Some((sample, rest)) = line.split_once('{') {
             // A histogram's samples have endings of their own.
-            let names = ["", "_bucket", "_count", "_sum"].into_iter().filter_map(|end| sample.strip_suffix(end));
+            let names =
+                ["", "_bucket", "_count", "_sum"].into_iter().filter_map(|end| sample.strip_suffix(end));
             let Some(name) = names.into_iter().find(|name| metrics.contains_key(*name)) else { continue };
             let labels = rest.split("=\"").map(|part| part.rsplit([',', '"']).next().unwrap_or_default());
             let labels = labels.filter(|label| !label.is_empty() && *label != "le" && !label.contains('}'));

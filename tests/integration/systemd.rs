@@ -22,12 +22,18 @@ fn systemd_takes_the_units_and_calls_them_safe() {
     adapt(&deployed("edge/edgewit.socket"), &[], &socket);
 
     let mut verify = tool("systemd-analyze", "systemd").expect("it is there");
-    verify.arg("verify").args([&service, &socket]).env("SYSTEMD_UNIT_PATH", format!("{}:", folder.path().display()));
+    verify
+        .arg("verify")
+        .args([&service, &socket])
+        .env("SYSTEMD_UNIT_PATH", format!("{}:", folder.path().display()));
     let complaints = output(&mut verify);
     assert!(complaints.is_empty(), "{complaints}");
 
     let mut security = tool("systemd-analyze", "systemd").expect("it is there");
-    println!("{}", output(security.args(["security", "--offline=true", "--no-pager", EXPOSURE]).arg(&service)));
+    println!(
+        "{}",
+        output(security.args(["security", "--offline=true", "--no-pager", EXPOSURE]).arg(&service))
+    );
 }
 
 #[test]

@@ -84,7 +84,8 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 fn encrypted(stream: Box<dyn Stream>, tls: &TlsSettings) -> Result<Box<dyn Stream>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let versions = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
+    let versions =
+        ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
     let builder = versions.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider)));
     let config = match (&tls.client_ca, &tls.certificate, &tls.key) {
         (Some(_), Some(certificate), Some(key)) => {
@@ -102,8 +103,10 @@ fn ask(mut stream: Box<dyn Stream>) -> io::Result<String> {
     stream.write_all(b"GET /health/ready HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
     stream.flush()?;
     let mut line = String::new();
-    BufReader::new(stream.take(1 << 10)).read_line(&mut line)?;
-    Ok(line.trim_end().to_owned())
+    match BufReader::new(stream.take(1 << 10)).read_line(&mut line)? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(line.trim_end().to_owned()),
+    }
 }
 
 /// Takes every certificate.
