@@ -54,12 +54,10 @@ impl Drop for Registry {
 /// A packed model, as a file in `folder`.
 fn packed(folder: &Path) -> String {
     sign(&folder.join("models"));
-    let (model, file) = (folder.join("models/sign/1"), folder.join("sign.wasm"));
-    let done =
-        run([&"pack".into(), model.as_os_str(), &"--output".into(), file.as_os_str()]
-            .map(|part| part.to_owned()));
+    let [model, file] = ["models/sign", "sign.wasm"].map(|name| folder.join(name).display().to_string());
+    let done = run(["pack", &model, "--output", &file]);
     assert_eq!(done.code, Some(0), "{}", done.err);
-    file.to_str().expect("text").to_owned()
+    file
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn told_by_a_host() -> String {
     server.wait_for("ready");
     let ask = |key: &str, path: &str, arguments: &[&str]| {
         let mut curl = Command::new("curl");
-        curl.args(["-sk", "-H", &format!("authorization: Bearer {key}")]).args(arguments);
+        curl.args(["-sk", "--http1.1", "-H", &format!("authorization: Bearer {key}")]).args(arguments);
         output(curl.arg(format!("{}{path}", server.base)))
     };
     // The second is refused: one a second.
