@@ -1,9 +1,7 @@
 //! What the integration tests share: a real server process, a real command, a Spin-like host for
 //! the edge component, a collector of traces, small ONNX models with a fault in each, mutants of real ones,
-//! certificates, clients that forgive nothing, and what attackers send: tokens of any kind, bytes that are no HTTP, and
-//! components that mean harm.
-//! certificates, clients that forgive nothing, what attackers send: tokens of any kind and bytes that are no HTTP; and
-//! other people's programs.
+//! certificates, clients that forgive nothing, a registry with versions, what attackers send (tokens of any kind, bytes that
+//! are no HTTP, components that mean harm), and other people's programs.
 
 pub mod collector;
 pub mod command;
