@@ -5,6 +5,7 @@ A folder is `<name>/<version>/` with `model.onnx`, `model.toml` and `golden/case
 
 import hashlib
 import json
+import re
 from importlib.metadata import version
 from pathlib import Path
 
@@ -75,15 +76,25 @@ def to_golden(cases):
 def to_toml(table, path=""):
     """Formats a table as TOML: plain values first, then tables and arrays of tables.
 
-    Strings, numbers, booleans and lists of them are written as in JSON, which TOML reads alike.
+    Strings, numbers, booleans and lists of them are written as in JSON, which TOML reads alike; so are keys with other
+    characters than a bare key may have.
     """
     tables = {k: v for k, v in table.items() if is_table(v) or is_table_array(v)}
-    text = "".join(f"{k} = {json.dumps(v)}\n" for k, v in table.items() if k not in tables)
+    text = "".join(f"{to_key(k)} = {to_json_text(v)}\n" for k, v in table.items() if k not in tables)
     for key, value in tables.items():
-        header = f"[{path}{key}]" if is_table(value) else f"[[{path}{key}]]"
+        name = path + to_key(key)
+        header = f"[{name}]" if is_table(value) else f"[[{name}]]"
         for item in [value] if is_table(value) else value:
-            text += f"\n{header}\n" + to_toml(item, f"{path}{key}.")
+            text += f"\n{header}\n" + to_toml(item, f"{name}.")
     return text
+
+
+def to_key(key):
+    return key if re.fullmatch("[A-Za-z0-9_-]+", key) else to_json_text(key)
+
+
+def to_json_text(value):
+    return json.dumps(value, ensure_ascii=False)
 
 
 def is_table(value):

@@ -5,6 +5,7 @@
 //! not among the fields: they come from the model.
 
 mod check;
+mod translation;
 
 use std::{collections::BTreeMap, fmt};
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 pub use check::ManifestError;
+pub use translation::{FeatureTranslation, Translation};
 
 /// The manifest of a model. Every field may be absent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -50,6 +52,9 @@ pub struct Manifest {
     /// How well the model did in evaluation, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<String, f64>,
+    /// The words above in other languages, by their tags: "de".
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub translations: BTreeMap<String, Translation>,
     /// Where the model comes from: data, script, date.
     #[serde(skip_serializing_if = "Map::is_empty", deserialize_with = "plain_table")]
     pub training: Map<String, Value>,
@@ -212,7 +217,8 @@ mod tests {
             r#""features":[{"name":"tenure","unit":"months","min":0.0,"max":72.0,"default":24,"nullable":true,"#,
             r#""input":"x","index":3},{"name":"contract","categories":["One year",2]}],"#,
             r#""batching":{"max_size":32,"max_delay_us":500},"response_cache":true,"#,
-            r#""metrics":{"auc":0.84},"training":{"rows":7043,"date":"2024-01-01"}}"#
+            r#""metrics":{"auc":0.84},"translations":{"de":{"description":"D","labels":{"No":"Nein"},"#,
+            r#""features":{"contract":{"name":"Vertrag","unit":"u","categories":{"2":"zwei"}}}}},"training":{"rows":7043,"date":"2024-01-01"}}"#
         );
         assert_eq!(Manifest::from_json(json).unwrap().to_json().unwrap(), json);
     }

@@ -6,6 +6,7 @@ assert that ONNX Runtime agrees on every held-out row, write the folder.
 
 import argparse
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -194,6 +195,7 @@ def describe_model(train, held_out, metrics, data):
         "outputs": {"label": "label", "probability": "probabilities"},
         "features": [describe(name, train[name]) for name in FEATURES],
         "metrics": {name: round(float(value), 6) for name, value in metrics.items()},
+        "translations": tomllib.loads((HERE / "translations.toml").read_text(encoding="utf-8")),
         "training": {
             "data": "Telco customer churn",
             "source": SOURCE,

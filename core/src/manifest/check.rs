@@ -42,6 +42,14 @@ pub enum ManifestError {
         /// What the manifest says.
         max_size: u32,
     },
+    /// Words for something that is not there.
+    #[error("translations.{language}: {problem}")]
+    Translation {
+        /// The language's tag.
+        language: String,
+        /// What is not there.
+        problem: String,
+    },
     /// A feature of an input that does not exist.
     #[error("feature {feature:?}: the model has no input {input:?}; its inputs are {inputs:?}")]
     UnknownInput {
@@ -141,6 +149,7 @@ impl Manifest {
         {
             return Err(ManifestError::BatchSize { max_size });
         }
+        self.check_translations()?;
         for feature in &self.features {
             let input = feature.input_name();
             let Some(input) = inputs.iter().find(|candidate| candidate.name == input) else {

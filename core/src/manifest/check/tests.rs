@@ -173,3 +173,19 @@ fn a_metric_is_finite() {
     let error = Manifest { metrics, ..Manifest::default() }.check(&[], &[]).unwrap_err();
     assert_eq!(error.to_string(), r#"metric "auc" is not a finite number"#);
 }
+
+#[test]
+fn only_what_is_there_is_translated() {
+    let translated = |words: serde_json::Value| {
+        let mut manifest = features([json!({}), json!({}), json!({"categories": ["One year"]})]);
+        manifest["labels"] = json!(["a", "b", "c"]);
+        manifest["translations"] = json!({ "de": words });
+        manifest
+    };
+    let words = json!({"labels": {"a": "A"}, "features": {"s": {"name": "S", "categories": {"One year": "ein Jahr"}}}});
+    check(translated(words), Ok(()));
+    check(translated(json!({"labels": {"d": "D"}})), Err("translations.de: there is no label \"d\""));
+    check(translated(json!({"features": {"t": {}}})), Err("translations.de: there is no feature \"t\""));
+    let category = json!({"features": {"s": {"categories": {"1": "eins"}}}});
+    check(translated(category), Err("translations.de: feature \"s\" has no category \"1\""));
+}
