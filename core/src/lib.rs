@@ -9,6 +9,8 @@
 //!   [`rows::respond`] reads the model's outputs as a prediction.
 //! - *Tensors*: [`oip::read`] reads an Open Inference Protocol body and holds it against the model; the
 //!   [`oip::Reply`] that comes with the tensors answers.
+//!
+//! Rows may also come from a CSV file: [`table`].
 
 pub mod error;
 mod json;
@@ -16,6 +18,7 @@ pub mod manifest;
 pub mod oip;
 pub mod rows;
 pub mod schema;
+pub mod table;
 pub mod tensor;
 mod wit;
 

@@ -3,6 +3,8 @@
 //! [`command`] is the command line, a thin layer over [`pack`] (ONNX to component),
 //! [`golden`] (known answers), [`store`] and [`release`] (which versions there are, and which answer), [`serving`] (which
 //! model answers, where) and [`http`]; all of them stand on [`runtime`], the only place that names wasmtime.
+//! [`golden`] (known answers), [`web`] (component to page), [`serving`] (which model answers, where) and [`http`]; all of them
+//! stand on [`runtime`], the only place that names wasmtime.
 
 pub mod auth;
 pub mod command;
@@ -19,3 +21,4 @@ pub mod serving;
 pub mod store;
 pub mod table;
 pub mod telemetry;
+pub mod web;

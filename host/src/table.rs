@@ -1,7 +1,9 @@
 //! Files of rows: JSON in the shapes people have, and CSV by the schema of a model.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use edgewit_core::RowSchema;
+pub use edgewit_core::table::cells;
+use edgewit_core::table::{Reader, TableError};
 use serde_json::{Map, Value};
 
 /// A row of named features.
@@ -48,47 +50,13 @@ fn collect(value: Value, rows: &mut Vec<Row>) -> Result<()> {
 /// a missing value, and columns that are neither features nor passed through are left out.
 ///
 /// # Errors
-/// When the file is not UTF-8, a line has too many or too few cells, or no column is a feature.
-pub fn csv(bytes: &[u8], schema: &RowSchema) -> Result<Table> {
-    // Spreadsheets begin their files with a byte order mark.
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
-    let header = reader.headers().context("the header cannot be read")?.clone();
-    let known = |name: &str| schema.value_from_text(name, "").is_some();
-    if !header.iter().any(known) {
-        bail!("no column of the header is a feature of the model");
-    }
-    let unused = header.iter().filter(|name| !known(name)).map(str::to_owned).collect();
-    let mut rows = vec![];
-    for record in reader.records() {
-        let record = record?;
-        let cells = header.iter().zip(&record);
-        rows.push(
-            cells
-                .filter_map(|(name, text)| Some((name.to_owned(), schema.value_from_text(name, text)?)))
-                .collect(),
-        );
-    }
+/// When the file is not UTF-8, a row has too many or too few cells, or no column is a feature.
+pub fn csv(bytes: &[u8], schema: &RowSchema) -> Result<Table, TableError> {
+    let mut reader = Reader::default();
+    let mut records = reader.push(bytes, schema)?;
+    records.extend(reader.finish(schema)?);
+    let rows = records.iter().map(|record| reader.row(record, schema)).collect();
+    let known = |name: &&String| schema.value_from_text(name, "").is_some();
+    let unused = reader.header().iter().filter(|name| !known(name)).cloned().collect();
     Ok(Table { rows, unused })
-}
-
-/// An answer as the cells of a CSV line: a list becomes one column for each element.
-pub fn cells(answer: &Value) -> Vec<(String, String)> {
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
-    };
-    let mut cells = vec![];
-    for (name, value) in answer.as_object().into_iter().flatten() {
-        match value {
-            Value::Array(values) => {
-                cells.extend(
-                    values.iter().enumerate().map(|(ix, value)| (format!("{name}_{ix}"), text(value))),
-                );
-            }
-            value => cells.push((name.clone(), text(value))),
-        }
-    }
-    cells
 }

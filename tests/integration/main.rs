@@ -38,6 +38,9 @@ mod pack;
 mod reference;
 mod registry;
 mod releases;
+mod page;
+mod page_offline;
+mod page_table;
 mod repository;
 mod response_cache;
 mod rows;
@@ -50,6 +53,8 @@ mod stop_and_reload;
 mod systemd;
 mod tls;
 mod traces;
+mod ui;
+mod web;
 
 use serde_json::{Value, json};
 

@@ -32,7 +32,8 @@ pub fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Run {
     }
 }
 
-fn binary() -> PathBuf {
+/// Where it is.
+pub fn binary() -> PathBuf {
     // target/<profile>/deps/integration-<hash>
     let test = std::env::current_exe().expect("the test knows its path");
     let profile = test.parent().and_then(std::path::Path::parent).expect("tests lie in <profile>/deps");

@@ -2,11 +2,14 @@
 //! the edge component, a collector of traces, small ONNX models with a fault in each, mutants of real ones,
 //! certificates, clients that forgive nothing, a registry with versions, what attackers send (tokens of any kind, bytes that
 //! are no HTTP, components that mean harm), and other people's programs.
+//! a browser, a server of files, certificates, clients that forgive nothing, and what attackers send: tokens of any kind and bytes that are no HTTP.
 
+pub mod browser;
 pub mod collector;
 pub mod command;
 pub mod edge;
 pub mod guests;
+pub mod files;
 pub mod http;
 pub mod jwt;
 pub mod load;
@@ -18,6 +21,7 @@ pub mod server;
 pub mod tls;
 pub mod tool;
 pub mod verify;
+pub mod web;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -42,6 +42,23 @@ pub const EDGE: Package = Package {
     sources: &["components/edge", "core", "wit", "Cargo.toml", "Cargo.lock", ".cargo/config.toml"],
 };
 
+/// The component for browsers, which `edgewit web` composes with a packed model: a core module without imports
+/// of a system, too.
+pub const BROWSER: Package = Package {
+    name: "browser",
+    target: "wasm32-unknown-unknown",
+    sources: &[
+        "components/browser/src",
+        "components/browser/wit",
+        "components/browser/Cargo.toml",
+        "core",
+        "wit",
+        "Cargo.toml",
+        "Cargo.lock",
+        ".cargo/config.toml",
+    ],
+};
+
 /// The workspace.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))

@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
-use xtask::components::{self, EDGE, PREDICTOR, Package, root};
+use xtask::components::{self, BROWSER, EDGE, PREDICTOR, Package, root};
 use xtask::setup;
 
 /// Set up, build, serve and test Edgewit; each command does by itself what it needs first.
@@ -79,6 +79,7 @@ fn serve(arguments: &[OsString]) -> Result<()> {
 fn test(full: bool) -> Result<()> {
     setup::setup()?;
     component(&PREDICTOR)?;
+    component(&BROWSER)?;
     component(&EDGE)?;
     step("edgewit (the first build takes some minutes)");
     run(&mut cargo(["build", "--release", "--locked"]))?;
@@ -99,7 +100,7 @@ fn lint() -> Result<()> {
     run(&mut cargo(["fmt", "--all", "--check"]))?;
     step("clippy, host");
     run(&mut cargo(["clippy", "--release", "--locked", "--all-targets", "--", "-D", "warnings"]))?;
-    for package in [&PREDICTOR, &EDGE] {
+    for package in [&PREDICTOR, &BROWSER, &EDGE] {
         step(&format!("clippy, {}", package.name));
         run(components::cargo(package, "clippy")?.args(["--", "-D", "warnings"]))?;
     }
@@ -112,6 +113,7 @@ fn lint() -> Result<()> {
 fn bench(micro: bool, arguments: &[OsString]) -> Result<()> {
     setup::setup()?;
     component(&PREDICTOR)?;
+    component(&BROWSER)?;
     if micro {
         step("benchmarks");
         return run(cargo(["bench", "--locked", "--package", "edgewit-bench"]).arg("--").args(arguments));
@@ -126,6 +128,7 @@ fn bench(micro: bool, arguments: &[OsString]) -> Result<()> {
 fn edgewit() -> Result<PathBuf> {
     setup::setup()?;
     component(&PREDICTOR)?;
+    component(&BROWSER)?;
     step("edgewit (the first build takes some minutes)");
     run(&mut cargo(["build", "--release", "--locked", "--package", "edgewit"]))?;
     Ok(release("edgewit"))

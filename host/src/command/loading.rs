@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use anyhow::Result;
+use edgewit_core::ModelMetadata;
 
 use crate::config::ServeConfig;
 use crate::pack::cache::ModelCache;
@@ -13,7 +14,10 @@ use crate::progress::Progress;
 use crate::runtime::{CompileCache, Engine, Program, trim};
 use crate::serving::{Deployment, DeploymentConfig, Error, Registry, ResponseCache};
 use crate::store::StoreError;
+use crate::runtime::{CompileCache, Engine, trim};
+use crate::serving::{Deployment, DeploymentConfig, Error, File, Registry, ResponseCache, Site};
 use crate::telemetry::Telemetry;
+use crate::web::{self, Origin};
 
 /// What loading takes.
 pub(super) struct Loading {
@@ -81,6 +85,28 @@ impl Loading {
             trim();
         }
         failures
+    }
+
+    /// The page of a model in service, of the files that it was made from.
+    pub(super) fn site(&self, model: &ModelMetadata) -> Result<Site, Error> {
+        let failed = |problem: String| Error::Internal(problem);
+        let folders = source::versions(&self.folder).map_err(|error| failed(error.to_string()))?;
+        let sources = folders.iter().filter_map(|folder| Source::read(folder).ok());
+        let is_it = |source: &Source| {
+            (&source.name, &source.version, &source.digest) == (&model.name, &model.version, &model.digest)
+        };
+        let mut sources = sources.filter(is_it);
+        let source = sources.next().ok_or_else(|| failed("its files have changed; load it again".into()))?;
+        let models = ModelCache::new(&self.engine, &self.compiled);
+        let packed = models.pack(&source, &Progress::logged()).map_err(|error| failed(error.to_string()))?;
+        let files = web::site(&packed, Origin::Host).map_err(|error| failed(error.to_string()))?;
+        drop(models);
+        trim();
+        let file = |file: web::File| {
+            let media_type = web::media_type(&file.path);
+            (file.path, File { media_type, bytes: file.bytes.into() })
+        };
+        Ok(files.into_iter().map(file).collect())
     }
 
     fn failed(&self, source: &Source, error: &anyhow::Error) -> String {

@@ -13,6 +13,7 @@ mod registry;
 mod releases;
 mod serve;
 mod verify;
+mod web;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,7 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Predict(predict::PredictArgs),
     Verify(verify::VerifyArgs),
+    Web(web::WebArgs),
     Serve(serve::ServeCommand),
     Health(health::HealthArgs),
     Config(config::ConfigArgs),
@@ -64,6 +66,7 @@ impl Cli {
             Command::Inspect(args) => inspect::run(args),
             Command::Predict(args) => predict::run(args),
             Command::Verify(args) => verify::run(args),
+            Command::Web(args) => web::run(args),
             Command::Serve(args) => serve::run(args),
             Command::Health(args) => health::run(args),
             Command::Config(args) => config::run(args),

@@ -17,6 +17,7 @@ mod repository;
 mod rows;
 mod server;
 mod statistics;
+mod ui;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +34,7 @@ use tower::ServiceBuilder;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::SizeAbove;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 pub use gate::Gate;
 pub use headers::Cors;
@@ -44,7 +45,7 @@ pub use server::{
     Address, ClientCertificates, ConnectionLimits, Inherited, Listener, Peer, Server, Tls, TlsError, TlsFiles,
 };
 
-use crate::serving::{self, Answer, Deployment, Error, Question, Registry, Repository, Workers};
+use crate::serving::{self, Answer, Deployment, Error, Pages, Question, Registry, Repository, Workers};
 use crate::telemetry::{Exposition, ModelLabels, Telemetry, Tracer, Trail};
 use encoding::Encoding;
 use error::HttpError;
@@ -59,6 +60,8 @@ pub struct App {
     pub repository: Repository,
     /// Which versions of them are released, where the host follows a registry.
     pub followed: Option<Followed>,
+    /// What browsers get of them.
+    pub pages: Pages,
     /// Where predictions run.
     pub workers: Workers,
     /// What is counted.
@@ -123,7 +126,9 @@ pub fn router(app: App) -> Router {
     // with that.
     let layers = ServiceBuilder::new()
         .layer(
-            CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(PACKET)),
+            CompressionLayer::new()
+                .quality(CompressionLevel::Fastest)
+                .compress_when(SizeAbove::new(PACKET).and(NotForContentType::const_new(ui::COMPRESSED))),
         )
         .layer(middleware::map_response(move |response| async move { secure(response, tls) }))
         .layer(middleware::from_fn_with_state(app.tracer.clone(), observe::observe))
@@ -139,6 +144,7 @@ pub fn router(app: App) -> Router {
         .merge(releases::routes())
         .merge(openapi::routes())
         .merge(docs::routes())
+        .merge(ui::routes())
         .route("/metrics", get(metrics))
         .fallback(|| async { HttpError::no_route() })
         .method_not_allowed_fallback(|| async { HttpError::method() })

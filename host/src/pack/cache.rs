@@ -38,9 +38,17 @@ impl<'a> ModelCache<'a> {
         if let Some(program) = Program::find(self.engine, self.compiled, &key) {
             return Ok(program);
         }
-        let packed = pack(&self.loader(progress)?, source, &Limits::packing(), progress)?;
+        let packed = self.pack(source, progress)?;
         progress.step(format!("{} {}: compiling", source.name, source.version));
         Program::named(self.engine, self.compiled, &key, &packed).map_err(PackError::Compile)
+    }
+
+    /// The packed component of `source`, made now: no host keeps it.
+    ///
+    /// # Errors
+    /// As [`pack`].
+    pub fn pack(&self, source: &Source, progress: &Progress) -> Result<Vec<u8>, PackError> {
+        pack(&self.loader(progress)?, source, &Limits::packing(), progress)
     }
 
     /// Whether a model had to be packed.

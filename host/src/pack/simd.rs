@@ -38,7 +38,10 @@ impl Simd {
     }
 
     /// What the code of `component` needs.
-    pub(super) fn of(component: &[u8]) -> Result<Simd, BinaryReaderError> {
+    ///
+    /// # Errors
+    /// When the bytes are not WebAssembly.
+    pub fn of(component: &[u8]) -> Result<Simd, BinaryReaderError> {
         for payload in Parser::new(0).parse_all(component) {
             if let Payload::CodeSectionEntry(body) = payload? {
                 for operator in body.get_operators_reader()? {

@@ -24,6 +24,7 @@ use crate::release::{Deploy, Follower, FollowerConfig};
 use crate::runtime::{Engine, keep_little};
 use crate::serving::{Error, Registry, Repository, Workers};
 use crate::store::{Store, Verifier};
+use crate::serving::{Pages, Registry, Repository, Workers};
 use crate::telemetry::{Log, Telemetry, Tracer};
 use reload::Reload;
 use signals::{Signal, Signals};
@@ -116,6 +117,13 @@ async fn serve(
             ),
         ),
         followed,
+    let loading = Arc::new(Loading::open(&config, sources.len(), &registry, &telemetry)?);
+    let (load, pages) = (loading.clone(), loading.clone());
+    let phase = Phase::default();
+    let app = App {
+        registry: registry.clone(),
+        repository: Repository::new(registry.clone(), Arc::new(move |name| load.load_again(name))),
+        pages: Pages::new(Arc::new(move |model| pages.site(model))),
         workers,
         gate,
         telemetry,
@@ -309,5 +317,6 @@ fn announce(registry: &Registry, base: &str) {
     {
         let row = serde_json::Value::Object(schema.sample_row()).to_string().replace('\'', r"'\''");
         println!("try: {curl} {base}/predict -H 'content-type: application/json' -d '{row}'");
+        println!("or in a browser: {base}/ui/");
     }
 }
