@@ -21,6 +21,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use effort::Effort;
 use report::Report;
 use sections::{guards, http, many_models, memory, packing, predictions, size, start};
+use sections::{browser, http, many_models, memory, packing, predictions, size, start};
 use setup::{Setup, step};
 
 /// Measure Edgewit beside its peers; the report is target/bench/report.{md,json,svg}.
@@ -62,6 +63,8 @@ enum Section {
     Http,
     /// What keys, limits and logs cost of that.
     Guards,
+    /// Pages in Chromium beside onnxruntime-web.
+    Browser,
     /// The time that `edgewit pack` takes.
     Packing,
     /// Packed models over their weights; the predictor.
@@ -100,6 +103,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
             Section::Predictions => predictions::run(&setup, &cli.models, &mut report),
             Section::Http => http::run(&setup, &mut report),
             Section::Guards => guards::run(&setup, &mut report),
+            Section::Browser => browser::run(&setup, &mut report),
             Section::Packing => packing::run(&setup, &mut report),
             Section::Size => size::run(&setup, &mut report),
             Section::Memory => memory::run(&setup, &mut report),

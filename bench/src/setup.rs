@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use xtask::components::root;
+use xtask::node;
 use xtask::python::{self, Python};
 
 use crate::effort::Effort;
@@ -53,7 +54,8 @@ impl Setup {
                 .and_then(|python| {
                     python.ok_or("there is no Python 3.11 or newer with its venv module".into())
                 }),
-            node: why_not("onnxruntime-web", install_node(&folder.join("node"))),
+            node: why_not("onnxruntime-web", node::environment(&root().join("bench/peers"), false))
+                .and_then(|folder| folder.ok_or("there is no Node.js with npm".into())),
             wrk: why_not("wrk", find_wrk(&folder)),
             folder,
         };
@@ -117,24 +119,6 @@ fn why_not<T>(what: &str, made: Result<T>) -> Maybe<T> {
         eprintln!("{what} is left out: {reason}");
         reason
     })
-}
-
-/// Installs what bench/peers/package-lock.json pins.
-fn install_node(folder: &Path) -> Result<PathBuf> {
-    let lock = std::fs::read(peer("package-lock.json"))?;
-    let done = folder.join("complete");
-    if std::fs::read(&done).is_ok_and(|installed| installed == lock) {
-        return Ok(folder.to_owned());
-    }
-    step("installing onnxruntime-web");
-    std::fs::create_dir_all(folder)?;
-    for file in ["package.json", "package-lock.json"] {
-        std::fs::copy(peer(file), folder.join(file))?;
-    }
-    let npm = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
-    quietly(Command::new("npm").args(npm).current_dir(folder)).context("npm cannot install it")?;
-    std::fs::write(done, lock)?;
-    Ok(folder.to_owned())
 }
 
 /// wrk as it is installed; else Debian's package, unpacked below `folder`.
