@@ -20,8 +20,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use effort::Effort;
 use report::Report;
-use sections::{guards, http, many_models, memory, packing, predictions, size, start};
-use sections::{browser, http, many_models, memory, packing, predictions, size, start};
+use sections::{browser, guards, http, many_models, memory, packing, predictions, size, start};
 use setup::{Setup, step};
 
 /// Measure Edgewit beside its peers; the report is target/bench/report.{md,json,svg}.

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use edgewit_tests::root;
 
 /// Modules of the host from the bottom up; one may use those below it.
-const STOREYS: [(&str, u8); 15] = [
-const STOREYS: [(&str, u8); 13] = [
+const STOREYS: [(&str, u8); 16] = [
     ("digest", 0),
     ("telemetry", 0),
     ("auth", 1),
@@ -20,13 +19,11 @@ const STOREYS: [(&str, u8); 13] = [
     ("golden", 4),
     ("store", 4),
     ("oci", 4),
+    ("web", 4),
     ("release", 5),
     ("http", 6),
     ("config", 7),
     ("command", 8),
-    ("web", 4),
-    ("config", 5),
-    ("command", 6),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

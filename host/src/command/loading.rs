@@ -12,10 +12,8 @@ use crate::pack::cache::ModelCache;
 use crate::pack::source::{self, Source};
 use crate::progress::Progress;
 use crate::runtime::{CompileCache, Engine, Program, trim};
-use crate::serving::{Deployment, DeploymentConfig, Error, Registry, ResponseCache};
-use crate::store::StoreError;
-use crate::runtime::{CompileCache, Engine, trim};
 use crate::serving::{Deployment, DeploymentConfig, Error, File, Registry, ResponseCache, Site};
+use crate::store::StoreError;
 use crate::telemetry::Telemetry;
 use crate::web::{self, Origin};
 
@@ -99,14 +97,10 @@ impl Loading {
         let source = sources.next().ok_or_else(|| failed("its files have changed; load it again".into()))?;
         let models = ModelCache::new(&self.engine, &self.compiled);
         let packed = models.pack(&source, &Progress::logged()).map_err(|error| failed(error.to_string()))?;
-        let files = web::site(&packed, Origin::Host).map_err(|error| failed(error.to_string()))?;
+        let made = site(&packed);
         drop(models);
         trim();
-        let file = |file: web::File| {
-            let media_type = web::media_type(&file.path);
-            (file.path, File { media_type, bytes: file.bytes.into() })
-        };
-        Ok(files.into_iter().map(file).collect())
+        made
     }
 
     fn failed(&self, source: &Source, error: &anyhow::Error) -> String {
@@ -151,4 +145,14 @@ impl Loading {
         self.registry.unload(name, |version| sources.iter().any(|source| source.version == version));
         if failures.is_empty() { Ok(()) } else { Err(failed(failures.join("; "))) }
     }
+}
+
+/// The page of a packed model.
+pub(super) fn site(packed: &[u8]) -> Result<Site, Error> {
+    let files = web::site(packed, Origin::Host).map_err(|error| Error::Internal(error.to_string()))?;
+    let file = |file: web::File| {
+        let media_type = web::media_type(&file.path);
+        (file.path, File { media_type, bytes: file.bytes.into() })
+    };
+    Ok(files.into_iter().map(file).collect())
 }

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use tokio::sync::watch;
 
-use super::loading::Loading;
+use super::loading::{self, Loading};
 use crate::auth::Authenticator;
 use crate::config::{Loaded, RegistryConfig, ServeConfig, ServeFlags};
 use crate::http::{self, Address, App, Followed, Gate, Inherited, Listener, Phase, Server, Tls};
@@ -23,7 +23,7 @@ use crate::pack::source::{self, Source};
 use crate::release::{Deploy, Follower, FollowerConfig};
 use crate::runtime::{Engine, keep_little};
 use crate::serving::{Error, Registry, Repository, Workers};
-use crate::store::{Store, Verifier};
+use crate::store::{Publication, Store, Verifier};
 use crate::serving::{Pages, Registry, Repository, Workers};
 use crate::telemetry::{Log, Telemetry, Tracer};
 use reload::Reload;
@@ -101,7 +101,15 @@ async fn serve(
     // Of a model in a registry three versions may be loaded.
     let room = registered.as_ref().map_or(sources.len(), |registered| 3 * registered.models.max(8));
     let loading = Arc::new(Loading::open(&config, room, &registry, &telemetry)?);
-    let load = loading.clone();
+    let (load, paged) = (loading.clone(), loading.clone());
+    let pages = match registered.as_ref().map(|registered| (registered.store.clone(), registered.verifier.clone())) {
+        Some((store, verifier)) => Pages::new(Arc::new(move |model| {
+            let publication = Publication::read(&store, &model.name, &model.version, &verifier);
+            let component = publication.and_then(|publication| publication.component(&store));
+            loading::site(&component.map_err(|error| Error::Internal(error.to_string()))?)
+        })),
+        None => Pages::new(Arc::new(move |model| paged.site(model))),
+    };
     let follower = registered.map(|registered| registered.follower(&config, &registry, &loading));
     let followed = follower
         .as_ref()
@@ -117,13 +125,7 @@ async fn serve(
             ),
         ),
         followed,
-    let loading = Arc::new(Loading::open(&config, sources.len(), &registry, &telemetry)?);
-    let (load, pages) = (loading.clone(), loading.clone());
-    let phase = Phase::default();
-    let app = App {
-        registry: registry.clone(),
-        repository: Repository::new(registry.clone(), Arc::new(move |name| load.load_again(name))),
-        pages: Pages::new(Arc::new(move |model| pages.site(model))),
+        pages,
         workers,
         gate,
         telemetry,
