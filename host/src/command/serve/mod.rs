@@ -22,9 +22,8 @@ use crate::http::{self, Address, App, Followed, Gate, Inherited, Listener, Phase
 use crate::pack::source::{self, Source};
 use crate::release::{Deploy, Follower, FollowerConfig};
 use crate::runtime::{Engine, keep_little};
-use crate::serving::{Error, Registry, Repository, Workers};
 use crate::store::{Publication, Store, Verifier};
-use crate::serving::{Pages, Registry, Repository, Workers};
+use crate::serving::{Error, Pages, Registry, Repository, Workers};
 use crate::telemetry::{Log, Telemetry, Tracer};
 use reload::Reload;
 use signals::{Signal, Signals};
