@@ -1,7 +1,7 @@
 //! The parts of the report, each of which can be run alone.
 
-pub(crate) mod guards;
 pub(crate) mod browser;
+pub(crate) mod guards;
 pub(crate) mod http;
 pub(crate) mod load;
 pub(crate) mod many_models;

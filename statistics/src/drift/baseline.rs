@@ -135,7 +135,8 @@ fn of_numbers(mut numbers: Vec<f64>) -> Values {
     let count = numbers.len();
     let mean = numbers.iter().sum::<f64>() / count.max(1) as f64;
     let squares = numbers.iter().map(|number| (number - mean).powi(2)).sum::<f64>();
-    let mut edges = (1..BINS).filter_map(|bin| numbers.get((count * bin).div_ceil(BINS).checked_sub(1)?).copied());
+    let mut edges =
+        (1..BINS).filter_map(|bin| numbers.get((count * bin).div_ceil(BINS).checked_sub(1)?).copied());
     let mut edges = edges.by_ref().collect::<Vec<_>>();
     edges.dedup();
     // Behind the largest value there is nothing to count.

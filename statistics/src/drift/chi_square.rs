@@ -23,7 +23,8 @@ pub fn chi_square(one: &[u64], other: &[u64]) -> Option<Test> {
         })
         .sum::<f64>();
     // The survival function of the distribution (Abramowitz and Stegun, 26.4.19).
-    let p_value = if statistic > 0.0 { checked_gamma_ur(degrees as f64 / 2.0, statistic / 2.0).ok()? } else { 1.0 };
+    let p_value =
+        if statistic > 0.0 { checked_gamma_ur(degrees as f64 / 2.0, statistic / 2.0).ok()? } else { 1.0 };
     Some(Test { name: "chi-square", statistic, p_value })
 }
 

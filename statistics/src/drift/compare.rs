@@ -128,15 +128,19 @@ impl Counted {
     fn new(column: &Distribution, window: &Window) -> Counted {
         match (&column.values, &window.values) {
             (Values::Numbers { quantiles, edges, counts, .. }, Ring::Numbers(numbers)) => {
-                let mut sorted = numbers.iter().copied().filter(|number| !number.is_nan()).collect::<Vec<_>>();
+                let mut sorted =
+                    numbers.iter().copied().filter(|number| !number.is_nan()).collect::<Vec<_>>();
                 sorted.sort_by(f64::total_cmp);
                 let mut now = vec![0; counts.len()];
                 sorted.iter().for_each(|number| now[bin(edges, *number)] += 1);
-                let inside = |number: &&f64| quantiles.first() <= Some(*number) && Some(*number) <= quantiles.last();
+                let inside =
+                    |number: &&f64| quantiles.first() <= Some(*number) && Some(*number) <= quantiles.last();
                 let outside = sorted.len() - sorted.iter().filter(inside).count();
                 let names = (0..counts.len()).map(|ix| range(edges, ix));
-                let bins = names.zip(counts).zip(&now).map(|((name, before), now)| {
-                    Bin { name, baseline: *before, window: *now }
+                let bins = names.zip(counts).zip(&now).map(|((name, before), now)| Bin {
+                    name,
+                    baseline: *before,
+                    window: *now,
                 });
                 let missing = (numbers.len() - sorted.len()) as u64;
                 Counted {
@@ -206,7 +210,8 @@ mod tests {
     const LIMITS: Limits = Limits { rows: 50, index: 0.2, significance: 0.01 };
 
     fn windows(capacity: usize) -> Windows {
-        let number = Distribution::new("x", Kind::Number, (0..1000).map(|ix| Value::Number(f64::from(ix % 100))));
+        let number =
+            Distribution::new("x", Kind::Number, (0..1000).map(|ix| Value::Number(f64::from(ix % 100))));
         let categories = ["a", "b"].into_iter().cycle().take(1000).map(Value::Category);
         let category = Distribution::new("c", Kind::Category, categories);
         let (digest, created, source) = (String::new(), String::new(), String::new());
@@ -269,7 +274,10 @@ mod tests {
     fn ranges_are_written_short() {
         let edges = [0.123_456, 20.0, 8672.45, 3e12];
         let names = (0..5).map(|ix| range(&edges, ix)).collect::<Vec<_>>();
-        assert_eq!(names, ["up to 0.1235", "0.1235 to 20", "20 to 8672", "8672 to 3.000e12", "over 3.000e12"]);
+        assert_eq!(
+            names,
+            ["up to 0.1235", "0.1235 to 20", "20 to 8672", "8672 to 3.000e12", "over 3.000e12"]
+        );
         assert_eq!(range(&[], 0), "all");
     }
 }

@@ -43,7 +43,9 @@ mod tests {
         assert_eq!(population_stability(&[1, 2, 0], &[10, 20, 0]), Some(0.0));
         assert_eq!(jensen_shannon(&[1, 2, 0], &[10, 20, 0]), Some(0.0));
         assert_eq!(jensen_shannon(&[3, 0], &[0, 5]), Some(1.0));
-        assert!(population_stability(&[3, 0], &[0, 5]).is_some_and(|index| index > 10.0 && index.is_finite()));
+        assert!(
+            population_stability(&[3, 0], &[0, 5]).is_some_and(|index| index > 10.0 && index.is_finite())
+        );
         assert_eq!(population_stability(&[0, 0], &[1, 2]), None);
     }
 }

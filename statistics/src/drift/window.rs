@@ -130,7 +130,8 @@ impl Windows {
     pub fn compare(&self, limits: &Limits) -> (Vec<Drift>, Vec<Drift>) {
         let tests = self.windows.len();
         let drifts = columns(&self.baseline).zip(&self.windows);
-        let mut features = drifts.map(|(column, window)| Drift::new(column, window, limits, tests)).collect::<Vec<_>>();
+        let mut features =
+            drifts.map(|(column, window)| Drift::new(column, window, limits, tests)).collect::<Vec<_>>();
         let predictions = features.split_off(self.baseline.features.len());
         (features, predictions)
     }

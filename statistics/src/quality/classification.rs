@@ -121,7 +121,8 @@ fn count(outcomes: &[Outcome], is: impl Fn(&Outcome) -> bool) -> u64 {
 
 /// Of each class that both came and did not; their mean.
 fn area(classes: usize, outcomes: &[&Outcome]) -> Option<f64> {
-    let of = |class: usize| roc_auc(outcomes.iter().map(|row| (row.probabilities[class], row.truth == class)));
+    let of =
+        |class: usize| roc_auc(outcomes.iter().map(|row| (row.probabilities[class], row.truth == class)));
     if classes == 2 {
         return of(1);
     }
@@ -149,7 +150,9 @@ fn brier(outcomes: &[&Outcome]) -> f64 {
 fn calibration(classes: usize, outcomes: &[&Outcome]) -> Calibration {
     Calibration::new(outcomes.iter().map(|row| match classes {
         2 => (row.probabilities[1], row.truth == 1),
-        _ => (row.probabilities.get(row.prediction).copied().unwrap_or(f64::NAN), row.truth == row.prediction),
+        _ => {
+            (row.probabilities.get(row.prediction).copied().unwrap_or(f64::NAN), row.truth == row.prediction)
+        }
     }))
 }
 

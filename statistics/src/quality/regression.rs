@@ -47,7 +47,9 @@ mod tests {
     fn errors_of_three_rows() {
         let found = Regression::new(&[(1.0, 2.0), (2.0, 2.0), (5.0, 3.0)]).unwrap();
         assert_eq!((found.rows, found.mae), (3, 1.0));
-        assert!((found.rmse - (5.0_f64 / 3.0).sqrt()).abs() < 1e-12 && (found.bias - 1.0 / 3.0).abs() < 1e-12);
+        assert!(
+            (found.rmse - (5.0_f64 / 3.0).sqrt()).abs() < 1e-12 && (found.bias - 1.0 / 3.0).abs() < 1e-12
+        );
         assert!((found.r2.unwrap() + 6.5).abs() < 1e-12, "{found:?}");
         assert_eq!(Regression::new(&[]), None);
     }

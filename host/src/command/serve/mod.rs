@@ -22,8 +22,8 @@ use crate::http::{self, Address, App, Followed, Gate, Inherited, Listener, Phase
 use crate::pack::source::{self, Source};
 use crate::release::{Deploy, Follower, FollowerConfig};
 use crate::runtime::{Engine, keep_little};
-use crate::store::{Publication, Store, Verifier};
 use crate::serving::{Error, Pages, Registry, Repository, Workers};
+use crate::store::{Publication, Store, Verifier};
 use crate::telemetry::{Log, Telemetry, Tracer};
 use reload::Reload;
 use signals::{Signal, Signals};
@@ -101,14 +101,15 @@ async fn serve(
     let room = registered.as_ref().map_or(sources.len(), |registered| 3 * registered.models.max(8));
     let loading = Arc::new(Loading::open(&config, room, &registry, &telemetry)?);
     let (load, paged) = (loading.clone(), loading.clone());
-    let pages = match registered.as_ref().map(|registered| (registered.store.clone(), registered.verifier.clone())) {
-        Some((store, verifier)) => Pages::new(Arc::new(move |model| {
-            let publication = Publication::read(&store, &model.name, &model.version, &verifier);
-            let component = publication.and_then(|publication| publication.component(&store));
-            loading::site(&component.map_err(|error| Error::Internal(error.to_string()))?)
-        })),
-        None => Pages::new(Arc::new(move |model| paged.site(model))),
-    };
+    let pages =
+        match registered.as_ref().map(|registered| (registered.store.clone(), registered.verifier.clone())) {
+            Some((store, verifier)) => Pages::new(Arc::new(move |model| {
+                let publication = Publication::read(&store, &model.name, &model.version, &verifier);
+                let component = publication.and_then(|publication| publication.component(&store));
+                loading::site(&component.map_err(|error| Error::Internal(error.to_string()))?)
+            })),
+            None => Pages::new(Arc::new(move |model| paged.site(model))),
+        };
     let follower = registered.map(|registered| registered.follower(&config, &registry, &loading));
     let followed = follower
         .as_ref()
