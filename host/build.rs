@@ -13,6 +13,8 @@ fn main() -> Result<()> {
     let digest = Sha256::digest(&predictor).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     println!("cargo::rustc-env=EDGEWIT_PREDICTOR_DIGEST={digest}");
     component(&BROWSER, "EDGEWIT_BROWSER")?;
+    // They are part of the binary, which the compiler alone does not notice.
+    println!("cargo::rerun-if-changed=migrations");
     Ok(())
 }
 

@@ -1,9 +1,11 @@
-//! Files of rows: JSON in the shapes people have, and CSV by the schema of a model.
+//! Files of rows: JSON in the shapes people have, CSV and Parquet by the schema of a model.
 
 use anyhow::{Result, bail};
 use edgewit_core::RowSchema;
 pub use edgewit_core::table::cells;
 use edgewit_core::table::{Reader, TableError};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
 use serde_json::{Map, Value};
 
 /// A row of named features.
@@ -59,4 +61,44 @@ pub fn csv(bytes: &[u8], schema: &RowSchema) -> Result<Table, TableError> {
     let known = |name: &&String| schema.value_from_text(name, "").is_some();
     let unused = reader.header().iter().filter(|name| !known(name)).cloned().collect();
     Ok(Table { rows, unused })
+}
+
+/// Reads a Parquet file of plain columns, as [`csv`] reads its cells; dates and lists are read as text.
+///
+/// # Errors
+/// When the file is not Parquet, or no column is a feature.
+pub fn parquet(bytes: Vec<u8>, schema: &RowSchema) -> Result<Table> {
+    let reader = SerializedFileReader::new(bytes::Bytes::from(bytes))?;
+    let columns = reader.metadata().file_metadata().schema_descr().root_schema().get_fields();
+    let names = columns.iter().map(|column| column.name().to_owned()).collect::<Vec<_>>();
+    let known = |name: &str| schema.value_from_text(name, "").is_some();
+    if !names.iter().any(|name| known(name)) {
+        bail!("no column is a feature of the model");
+    }
+    let mut rows = vec![];
+    for row in reader.get_row_iter(None)? {
+        let row = row?;
+        let cells = row.get_column_iter();
+        rows.push(
+            cells.filter_map(|(name, cell)| Some((name.clone(), value(schema, name, cell)?))).collect(),
+        );
+    }
+    Ok(Table { rows, unused: names.into_iter().filter(|name| !known(name)).collect() })
+}
+
+/// A cell as its feature reads it.
+fn value(schema: &RowSchema, name: &str, cell: &Field) -> Option<Value> {
+    match cell {
+        Field::Null => schema.value_from_text(name, ""),
+        Field::Str(text) => schema.value_from_text(name, text),
+        Field::Float(number) => {
+            schema.value_from_text(name, &nothing_for_nan(f64::from(*number), number.to_string()))
+        }
+        Field::Double(number) => schema.value_from_text(name, &nothing_for_nan(*number, number.to_string())),
+        other => schema.value_from_text(name, &other.to_string()),
+    }
+}
+
+fn nothing_for_nan(number: f64, text: String) -> String {
+    if number.is_nan() { String::new() } else { text }
 }

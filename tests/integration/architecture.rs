@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use edgewit_tests::root;
 
 /// Modules of the host from the bottom up; one may use those below it.
-const STOREYS: [(&str, u8); 16] = [
+const STOREYS: [(&str, u8); 19] = [
     ("digest", 0),
     ("telemetry", 0),
     ("auth", 1),
@@ -15,7 +15,10 @@ const STOREYS: [(&str, u8); 16] = [
     ("table", 0),
     ("runtime", 1),
     ("serving", 2),
+    ("records", 3),
+    ("monitor", 4),
     ("pack", 3),
+    ("report", 5),
     ("golden", 4),
     ("store", 4),
     ("oci", 4),

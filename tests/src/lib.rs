@@ -14,6 +14,7 @@ pub mod jwt;
 pub mod load;
 pub mod mutate;
 pub mod onnx;
+pub mod postgres;
 pub mod raw;
 pub mod releases;
 pub mod server;

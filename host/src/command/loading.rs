@@ -60,7 +60,17 @@ impl Loading {
         let models = ModelCache::new(&self.engine, &self.compiled);
         let deploy = |source: &Source| -> Result<Deployment> {
             let program = models.program(source, &progress)?;
-            Ok(Deployment::new(program, &self.deployment, &self.telemetry)?)
+            let mut deployment = Deployment::new(program, &self.deployment, &self.telemetry)?;
+            deployment.baseline = source.baseline.clone();
+            if source.baseline.as_ref().is_some_and(|baseline| baseline.digest != source.digest) {
+                let (model, version) = (&source.name, &source.version);
+                tracing::warn!(
+                    model,
+                    version,
+                    "drift.json was made with another model.onnx; its scores may differ"
+                );
+            }
+            Ok(deployment)
         };
         let next = AtomicUsize::new(0);
         let work = || {

@@ -1,7 +1,10 @@
 //! The command line: one file for each command, each a thin layer over the library.
 
+mod baseline;
 mod check;
 mod config;
+mod export;
+mod feedback;
 mod health;
 mod inspect;
 mod key;
@@ -11,6 +14,7 @@ mod pack;
 mod predict;
 mod registry;
 mod releases;
+mod report;
 mod serve;
 mod verify;
 mod web;
@@ -52,6 +56,10 @@ enum Command {
     Rollback(releases::RollbackArgs),
     Status(releases::StatusArgs),
     Oci(oci::OciArgs),
+    Baseline(baseline::BaselineArgs),
+    Feedback(feedback::FeedbackArgs),
+    Export(export::ExportArgs),
+    Report(report::ReportArgs),
 }
 
 impl Cli {
@@ -80,6 +88,10 @@ impl Cli {
             Command::Rollback(args) => releases::rollback(args),
             Command::Status(args) => releases::status(args),
             Command::Oci(args) => oci::run(args),
+            Command::Baseline(args) => baseline::run(args),
+            Command::Feedback(args) => feedback::run(args),
+            Command::Export(args) => export::run(args),
+            Command::Report(args) => report::run(args),
         }
     }
 }
@@ -98,4 +110,9 @@ impl Workshop {
             compiled: CompileCache::open(&folder.join("compiled"))?,
         })
     }
+}
+
+/// Runs what waits for a store, without threads of its own.
+fn wait_for<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }

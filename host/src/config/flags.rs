@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
+use super::monitoring::{DriftFlags, RecordFlags};
 use crate::auth::TokenAlgorithm;
 use crate::http::{Address, ClientCertificates};
 use crate::serving::{BatchingMode, Isolation};
@@ -40,6 +41,17 @@ pub struct ServeFlags {
     logs: LogFlags,
     #[command(flatten)]
     traces: TraceFlags,
+    #[command(flatten)]
+    records: RecordFlags,
+    #[command(flatten)]
+    drift: DriftFlags,
+}
+
+impl ServeFlags {
+    /// No flag but the file.
+    pub fn of_file(config: Option<PathBuf>) -> ServeFlags {
+        ServeFlags { config, ..ServeFlags::default() }
+    }
 }
 
 /// A setting as errors name it: its path and, where it has one, its flag.

@@ -5,6 +5,7 @@
 mod access;
 mod flags;
 mod load;
+mod monitoring;
 mod settings;
 
 use std::fmt::Display;
@@ -17,12 +18,14 @@ use clap::Args;
 
 use crate::auth::AuthConfig;
 use crate::http::{Address, ConnectionLimits, Cors, RateLimits, RequestLimits, TlsFiles};
+use crate::monitor::MonitorConfig;
 use crate::runtime::{EngineConfig, Limits};
 use crate::serving::{BatchingConfig, BatchingMode, Isolation};
 use crate::telemetry::{LogConfig, TraceConfig};
 
 pub use flags::{ServeFlags, named};
 pub use load::Loaded;
+pub use monitoring::{DriftSettings, RecordConfig, RecordSettings, StoreArgs};
 pub use settings::{
     AuthSettings, CacheSettings, CorsSettings, LimitSettings, LogSettings, ModelSettings, RegistrySettings,
     ServerSettings, Settings, TlsSettings, TraceSettings,
@@ -114,6 +117,10 @@ pub struct ServeConfig {
     pub log: LogConfig,
     /// Where traces go, if anywhere.
     pub traces: Option<TraceConfig>,
+    /// What is kept of answers, if anything is.
+    pub records: Option<RecordConfig>,
+    /// How models are watched.
+    pub monitor: MonitorConfig,
 }
 
 impl ServeConfig {
@@ -122,7 +129,20 @@ impl ServeConfig {
     /// # Errors
     /// The text names the setting, what it takes and what came.
     pub fn new(settings: Settings) -> Result<ServeConfig> {
-        let Settings { server, tls, models, registry, limits, auth, cors, cache, logs, traces } = settings;
+        let Settings {
+            server,
+            tls,
+            models,
+            registry,
+            limits,
+            auth,
+            cors,
+            cache,
+            logs,
+            traces,
+            records,
+            drift,
+        } = settings;
         let folder = models.folder.display();
         let served = registry.url.is_some() || models.folder.is_dir();
         check("models.folder", served, || format!("there is no folder {folder}"))?;
@@ -196,6 +216,8 @@ impl ServeConfig {
             cache: cache_folder(cache.folder)?,
             log: log(logs)?,
             traces: traces_to(traces)?,
+            records: monitoring::records(records)?,
+            monitor: monitoring::drift(&drift)?,
         })
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::monitoring::{DriftSettings, RecordSettings};
 use crate::auth::TokenAlgorithm;
 use crate::http::{Address, ClientCertificates};
 use crate::serving::{BatchingMode, Isolation};
@@ -34,6 +35,10 @@ pub struct Settings {
     pub logs: LogSettings,
     /// What is traced.
     pub traces: TraceSettings,
+    /// What is kept of answers.
+    pub records: RecordSettings,
+    /// From when on data have drifted.
+    pub drift: DriftSettings,
 }
 
 /// `[server]`

@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use edgewit_core::ErrorBody;
 
+use crate::records::StoreError;
 use crate::release::{Refused, ReleaseError};
 use crate::runtime;
 use crate::serving::Error;
@@ -84,6 +85,19 @@ impl HttpError {
 
     pub(super) fn no_release(model: &str) -> HttpError {
         HttpError::new(StatusCode::NOT_FOUND, "not_found", format!("the registry has no model `{model}`"))
+    }
+
+    /// The store of records is not there.
+    pub(super) fn store(error: &StoreError) -> HttpError {
+        let text = "records cannot be reached; try again";
+        let mut http = HttpError::new(StatusCode::SERVICE_UNAVAILABLE, "records", text);
+        http.internal = Some(error.to_string());
+        http
+    }
+
+    pub(super) fn no_prediction(keys: &[String]) -> HttpError {
+        let keys = keys.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
+        HttpError::new(StatusCode::NOT_FOUND, "not_found", format!("no prediction has the key {keys}"))
     }
 
     pub(super) fn panic() -> HttpError {

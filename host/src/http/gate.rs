@@ -58,7 +58,9 @@ impl Need {
             "/docs" | "/docs/page.css" | "/docs/page.js" => Need::Nothing,
             // Names models, and why they failed.
             "/health" => Need::AnyScope,
-            "/metrics" => Need::Scope(Scope::Metrics),
+            "/metrics" | "/models/{model}/drift" | "/models/{model}/performance" => {
+                Need::Scope(Scope::Metrics)
+            }
             "/v2/models/stats" => Need::Scope(Scope::Admin),
             "/releases" => Need::Scope(Scope::Admin),
             _ if path.starts_with("/v2/repository/") => Need::Scope(Scope::Admin),
@@ -124,7 +126,7 @@ impl Gate {
             Need::Scope(scope) => principal.may(scope),
             Need::Nothing | Need::AnyScope => true,
         };
-        let model = model.or(default.filter(|_| path.starts_with("/predict")));
+        let model = model.or(default.filter(|_| path.starts_with("/predict") || path == "/feedback"));
         let of_model = match model {
             Some(model) => principal.may_use(model),
             None => principal.may_use_all() || !tells_of_all(path),
@@ -223,6 +225,8 @@ mod tests {
     fn a_path_that_is_not_known_here_is_not_open() {
         assert_eq!(Need::of("/v2/models/{model}/infer"), Need::Scope(Scope::Predict));
         assert_eq!(Need::of("/v2/repository/models/{model}/unload"), Need::Scope(Scope::Admin));
+        assert_eq!(Need::of("/models/{model}/feedback"), Need::Scope(Scope::Predict));
+        assert_eq!(Need::of("/models/{model}/drift"), Need::Scope(Scope::Metrics));
         assert_eq!(Need::of("/of/tomorrow"), Need::Scope(Scope::Predict));
         assert_eq!(Need::of("/health/live"), Need::Nothing);
     }

@@ -4,9 +4,11 @@ mod body;
 mod docs;
 mod encoding;
 mod error;
+mod feedback;
 mod gate;
 mod headers;
 mod health;
+mod monitoring;
 mod observe;
 mod oip;
 mod openapi;
@@ -24,7 +26,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::get;
@@ -38,6 +40,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 
 pub use gate::Gate;
 pub use headers::Cors;
+pub use monitoring::{Records, Watch};
 pub use phase::Phase;
 pub use rates::{Rate, RateLimits};
 pub use releases::Followed;
@@ -45,11 +48,14 @@ pub use server::{
     Address, ClientCertificates, ConnectionLimits, Inherited, Listener, Peer, Server, Tls, TlsError, TlsFiles,
 };
 
-use crate::serving::{self, Answer, Deployment, Error, Pages, Question, Registry, Repository, Workers};
+use crate::serving::{
+    self, Answer, Deployment, Error, Observing, Pages, Question, Registry, Repository, Workers,
+};
 use crate::telemetry::{Exposition, ModelLabels, Telemetry, Tracer, Trail};
 use encoding::Encoding;
 use error::HttpError;
 use headers::secure;
+use observe::RequestId;
 
 /// What every handler sees. Cheap to clone.
 #[derive(Clone)]
@@ -78,6 +84,8 @@ pub struct App {
     pub cors: Cors,
     /// Whether clients come over TLS.
     pub tls: bool,
+    /// What is kept of answers, and known from that.
+    pub watch: Watch,
 }
 
 /// How large a request may be, and how long it may take.
@@ -115,6 +123,8 @@ impl Default for RequestLimits {
     }
 }
 
+/// Says of an answer that its record is stored.
+const STORED: HeaderName = HeaderName::from_static("x-edgewit-record");
 /// The bytes of an answer that goes in one packet in any case; compressing it would cost more than predicting.
 const PACKET: u64 = 1400;
 
@@ -142,6 +152,8 @@ pub fn router(app: App) -> Router {
         .merge(repository::routes())
         .merge(statistics::routes())
         .merge(releases::routes())
+        .merge(feedback::routes())
+        .merge(monitoring::routes())
         .merge(openapi::routes())
         .merge(docs::routes())
         .merge(ui::routes())
@@ -158,7 +170,7 @@ async fn serve(
     model: Option<&str>,
     version: Option<&str>,
     request: axum::extract::Request,
-    read: impl FnOnce(&Deployment, &[u8]) -> Result<(Question, Answer), Error> + Send + 'static,
+    read: impl FnOnce(&Deployment, &[u8], Option<Observing>) -> Result<(Question, Answer), Error> + Send + 'static,
 ) -> Result<Response, HttpError> {
     let trail = request.extensions().get::<Trail>().cloned().unwrap_or_default();
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
@@ -169,19 +181,33 @@ async fn serve(
     })?;
     trail.model(&deployment.labels);
     let began = trail.began;
+    let (observing, stored) = app.watch.observer.begin(&deployment, request_id(&request), began).unzip();
     let result = async {
         let limit = app.limits.body;
         let encoding = Encoding::of(request.headers()).ok_or_else(HttpError::encoding)?;
         let body = body::read(request, &app.limits).await?;
-        let read = move |deployment: &Deployment| read(deployment, &encoding.decode(body, limit)?);
+        let read = move |deployment: &Deployment| read(deployment, &encoding.decode(body, limit)?, observing);
         Ok::<_, HttpError>(serving::ask(&app.workers, deployment.clone(), trail, read).await?)
     };
     let result = match timeout(app.limits.time, result).await {
         Ok(result) => result,
         Err(_) => Err(HttpError::out_of_time()),
     };
+    let stored = match (&result, stored.flatten()) {
+        (Ok(_), Some(stored)) => timeout(app.watch.patience, stored).await.is_ok_and(|stored| stored.is_ok()),
+        _ => false,
+    };
     deployment.metrics.request(began.elapsed(), result.as_ref().err().map(HttpError::reason));
-    Ok(respond(result?))
+    let mut response = respond(result?);
+    if stored {
+        response.headers_mut().insert(STORED, HeaderValue::from_static("stored"));
+    }
+    Ok(response)
+}
+
+fn request_id(request: &axum::extract::Request) -> &str {
+    let id = request.extensions().get::<RequestId>();
+    id.and_then(|id| id.0.to_str().ok()).unwrap_or_default()
 }
 
 fn respond(body: Body) -> Response {

@@ -25,7 +25,11 @@ const LONGEST_ID: usize = 128;
 /// As nginx has it: the client closed the connection before the answer.
 const CLIENT_GONE: u16 = 499;
 
-/// Lays the request's [`Trail`] among its extensions, where handlers and other layers write to it.
+/// The request's id, among its extensions.
+#[derive(Clone)]
+pub(super) struct RequestId(pub(super) HeaderValue);
+
+/// Lays the request's [`Trail`] and its [`RequestId`] among its extensions, where handlers and other layers write to it.
 pub(super) async fn observe(
     State(tracer): State<Option<Arc<Tracer>>>,
     mut request: Request,
@@ -43,6 +47,7 @@ pub(super) async fn observe(
         failure: Some(Failure { reason: "client_gone", internal: None }),
     };
     request.extensions_mut().insert(record.trail.clone());
+    request.extensions_mut().insert(RequestId(id.clone()));
     let response = next.run(request).await;
     let (mut response, failure) = error::write(response, &id);
     (record.status, record.failure) = (response.status().as_u16(), failure);

@@ -71,14 +71,27 @@ async fn infer(
     request: Request,
 ) -> Result<Response, HttpError> {
     let json_length = request.headers().get(&JSON_LENGTH).cloned();
-    serve(&app, Some(&target.model), target.version.as_deref(), request, move |deployment, body| {
-        let json_length = json_length.as_ref().map(HeaderValue::as_bytes);
-        let (inputs, reply) = oip::read(&deployment.metadata, body, json_length)?;
-        let outputs = reply.outputs().map(<[String]>::to_vec);
-        let answer = move |deployment: &Deployment, outputs: &[Tensor]| {
-            Ok(reply.write(&deployment.metadata, outputs)?)
-        };
-        Ok((Question { inputs, outputs }, Box::new(answer) as Answer))
-    })
+    serve(
+        &app,
+        Some(&target.model),
+        target.version.as_deref(),
+        request,
+        move |deployment, body, mut observing| {
+            let json_length = json_length.as_ref().map(HeaderValue::as_bytes);
+            let (inputs, reply) = oip::read(&deployment.metadata, body, json_length)?;
+            let outputs = reply.outputs().map(<[String]>::to_vec);
+            if let Some(observing) = &mut observing {
+                observing.given(&inputs);
+            }
+            let answer = move |deployment: &Deployment, outputs: &[Tensor]| {
+                let body = reply.write(&deployment.metadata, outputs)?;
+                if let Some(observing) = observing {
+                    observing.answered(outputs, vec![]);
+                }
+                Ok(body)
+            };
+            Ok((Question { inputs, outputs }, Box::new(answer) as Answer))
+        },
+    )
     .await
 }

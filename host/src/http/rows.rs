@@ -11,7 +11,7 @@ use edgewit_core::{RowSchema, Tensor};
 
 use super::error::HttpError;
 use super::{App, serve};
-use crate::serving::{Answer, Deployment, Question};
+use crate::serving::{Answer, Deployment, Observing, Question};
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
@@ -50,28 +50,35 @@ async fn batch(
 }
 
 async fn answer_one(app: App, model: Option<String>, request: Request) -> Result<Response, HttpError> {
-    serve(&app, model.as_deref(), None, request, |deployment, body| {
+    serve(&app, model.as_deref(), None, request, |deployment, body, observing| {
         let schema = deployment.row_schema()?;
-        Ok(question(schema, rows::parse_row(body, schema)?))
+        Ok(question(schema, rows::parse_row(body, schema)?, observing))
     })
     .await
 }
 
 async fn answer_batch(app: App, model: Option<String>, request: Request) -> Result<Response, HttpError> {
     let max_rows = app.limits.rows;
-    serve(&app, model.as_deref(), None, request, move |deployment, body| {
+    serve(&app, model.as_deref(), None, request, move |deployment, body, observing| {
         let schema = deployment.row_schema()?;
-        Ok(question(schema, rows::parse_batch(body, schema, max_rows)?))
+        Ok(question(schema, rows::parse_batch(body, schema, max_rows)?, observing))
     })
     .await
 }
 
-fn question(schema: &RowSchema, mut rows: Rows) -> (Question, Answer) {
+fn question(schema: &RowSchema, mut rows: Rows, mut observing: Option<Observing>) -> (Question, Answer) {
     let inputs = std::mem::take(&mut rows.inputs);
+    if let Some(observing) = &mut observing {
+        observing.given(&inputs);
+    }
     let outputs = schema.requested_outputs().map(<[String]>::to_vec);
     let answer = move |deployment: &Deployment, outputs: &[Tensor]| {
         let response = rows::respond(deployment.row_schema()?, &rows, outputs, SystemTime::now())?;
-        Ok(serde_json::to_vec(&response)?.into())
+        let body = serde_json::to_vec(&response)?;
+        if let Some(observing) = observing {
+            observing.answered(outputs, rows.passthrough);
+        }
+        Ok(body.into())
     };
     (Question { inputs, outputs }, Box::new(answer))
 }

@@ -2,12 +2,17 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use edgewit_core::Manifest;
+use edgewit_statistics::drift::Baseline;
 
 use super::external;
 use crate::digest;
 use crate::runtime::ExternalFile;
+
+/// What a model's data looked like in training, beside its manifest.
+pub const BASELINE: &str = "drift.json";
 
 /// A model as it lies on disk.
 #[derive(Debug, Clone)]
@@ -28,6 +33,8 @@ pub struct Source {
     pub version: String,
     /// `model.toml`, or an empty one.
     pub manifest: Manifest,
+    /// `drift.json`, if there is one.
+    pub baseline: Option<Arc<Baseline>>,
 }
 
 /// Why there is no model at a path.
@@ -73,6 +80,14 @@ pub enum SourceError {
         /// What is wrong and where.
         error: Box<toml::de::Error>,
     },
+    /// The baseline is not one.
+    #[error("{path}: {error}; `edgewit baseline` makes it anew")]
+    Baseline {
+        /// The baseline.
+        path: String,
+        /// What is wrong and where.
+        error: serde_json::Error,
+    },
     /// The manifest holds what JSON cannot.
     #[error("model.toml: {0}")]
     Json(serde_json::Error),
@@ -115,7 +130,8 @@ impl Source {
         }
         let files = external.iter().map(|file| file.bytes.as_slice());
         let digest = digest::sha256_of(std::iter::once(model.as_slice()).chain(files));
-        Ok(Source { folder, model_path, model, external, digest, name, version, manifest })
+        let baseline = baseline_in(&folder)?;
+        Ok(Source { folder, model_path, model, external, digest, name, version, manifest, baseline })
     }
 }
 
@@ -137,6 +153,20 @@ pub fn versions(models: &Path) -> Result<Vec<PathBuf>, SourceError> {
 /// When its manifest does not parse.
 pub fn name(folder: &Path) -> Result<String, SourceError> {
     Ok(identify(&folder.join("model.onnx"), folder, &manifest_in(folder)?).0)
+}
+
+/// The baseline of a folder, where there is one.
+fn baseline_in(folder: &Path) -> Result<Option<Arc<Baseline>>, SourceError> {
+    let path = folder.join(BASELINE);
+    let display = || path.display().to_string();
+    match fs::read(&path) {
+        Ok(text) => match serde_json::from_slice(&text) {
+            Ok(baseline) => Ok(Some(Arc::new(baseline))),
+            Err(error) => Err(SourceError::Baseline { path: display(), error }),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(SourceError::File { path: display(), error }),
+    }
 }
 
 /// The manifest of a folder; an empty one where there is none.

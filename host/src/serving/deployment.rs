@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use edgewit_core::{ModelMetadata, RowSchema, Tensor};
+use edgewit_statistics::drift::Baseline;
 
 use super::batch::Batcher;
 use super::batching::{self, BatchingConfig};
@@ -47,6 +48,8 @@ pub struct Deployment {
     pub labels: Arc<ModelLabels>,
     /// What is counted of it.
     pub metrics: ModelMetrics,
+    /// What its data looked like in training, where that is known.
+    pub baseline: Option<Arc<Baseline>>,
     program: Program,
     limits: Limits,
     pub(super) isolation: Isolation,
@@ -73,6 +76,7 @@ impl Deployment {
         let cache = config.cache.clone().filter(|_| metadata.manifest.response_cache);
         let mut deployment = Deployment {
             metrics: telemetry.model(&labels),
+            baseline: None,
             cache: cache.map(|shared| DeploymentCache { shared, metrics: telemetry.cached(&labels) }),
             metadata,
             rows,

@@ -15,6 +15,7 @@ use super::access::AccessMetrics;
 use super::connections::ConnectionMetrics;
 use super::exposition::{self, Exposition};
 use super::model::{BatchMetrics, CacheMetrics, Durations, Failed, FailureLabels, ModelMetrics};
+use super::records::{RecordMetrics, WatchMetrics};
 use super::triton::{Served, Triton};
 
 /// Which model a metric is about. Both empty: the request named no model that exists; what it
@@ -56,6 +57,10 @@ pub struct Telemetry {
     access: AccessMetrics,
     /// What is counted of connections.
     pub connections: ConnectionMetrics,
+    /// What is counted of records.
+    pub records: RecordMetrics,
+    /// What is known of models from them.
+    pub watch: WatchMetrics,
     served: Served,
 }
 
@@ -90,10 +95,13 @@ impl Telemetry {
             models: Gauge::default(),
             access: AccessMetrics::default(),
             connections: ConnectionMetrics::default(),
+            records: RecordMetrics::default(),
+            watch: WatchMetrics::default(),
             served: Arc::new(Mutex::default()),
         };
         let mut registry = Registry::default();
         telemetry.register_ours(registry.sub_registry_with_prefix("edgewit"));
+        telemetry.watch.register(registry.sub_registry_with_prefix("ml"));
         registry.register_collector(Box::new(Triton(telemetry.served.clone())));
         #[cfg(target_os = "linux")]
         registry.register_collector(Box::new(super::process::Process::started_now()));
@@ -130,6 +138,7 @@ impl Telemetry {
         to.register("models_loaded", "Model versions that are ready", self.models.clone());
         self.access.register(to);
         self.connections.register(to);
+        self.records.register(to);
         let build = BuildLabels {
             version: env!("CARGO_PKG_VERSION"),
             arch: std::env::consts::ARCH,

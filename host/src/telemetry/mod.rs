@@ -12,6 +12,7 @@ mod metrics;
 mod model;
 #[cfg(target_os = "linux")]
 mod process;
+mod records;
 mod trace;
 mod trail;
 mod triton;
@@ -22,5 +23,6 @@ pub use exposition::Exposition;
 pub use log::{Log, LogConfig, LogFormat};
 pub use metrics::{ModelLabels, Telemetry};
 pub use model::{BatchMetrics, CacheMetrics, Failures, ModelMetrics, Queued, Totals};
+pub use records::{Loss, RecordMetrics, WatchMetrics};
 pub use trace::{RequestSpan, TraceConfig, Tracer};
 pub use trail::{Notes, Stations, Stay, Trail};

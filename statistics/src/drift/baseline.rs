@@ -1,5 +1,6 @@
 //! What a model was trained on, kept small: the file `drift.json` beside its manifest.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -80,14 +81,25 @@ pub enum Kind {
 }
 
 /// A value of a column.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Value<'a> {
     /// None, or a number that is none.
     Missing,
     /// A number.
     Number(f64),
     /// A category.
-    Category(&'a str),
+    Category(Cow<'a, str>),
+}
+
+impl Value<'_> {
+    /// The value by itself.
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Value::Missing => Value::Missing,
+            Value::Number(number) => Value::Number(number),
+            Value::Category(text) => Value::Category(text.into_owned().into()),
+        }
+    }
 }
 
 impl Distribution {
@@ -98,9 +110,9 @@ impl Distribution {
         for value in column {
             match (kind, value) {
                 (Kind::Number, Value::Number(number)) if number.is_finite() => numbers.push(number),
-                (Kind::Category, Value::Category(text)) => match counts.get_mut(text) {
+                (Kind::Category, Value::Category(text)) => match counts.get_mut(&*text) {
                     Some(count) => *count += 1,
-                    None => drop(counts.insert(text.to_owned(), 1)),
+                    None => drop(counts.insert(text.into_owned(), 1)),
                 },
                 _ => missing += 1,
             }
@@ -200,7 +212,8 @@ mod tests {
     fn what_is_no_value_is_missing() {
         let distribution = numbers(&[1.0, f64::NAN, f64::INFINITY]);
         assert_eq!((distribution.missing, distribution.rows()), (2, 3));
-        let values = [Value::Category("a"), Value::Missing, Value::Category("a"), Value::Number(1.0)];
+        let values =
+            [Value::Category("a".into()), Value::Missing, Value::Category("a".into()), Value::Number(1.0)];
         let distribution = Distribution::new("x", Kind::Category, values);
         assert_eq!((distribution.missing, distribution.rows()), (2, 4));
     }
@@ -208,7 +221,7 @@ mod tests {
     #[test]
     fn a_baseline_comes_back_as_it_was() {
         let features = vec![numbers(&[0.1, 0.7, f64::NAN])];
-        let category = Distribution::new("c", Kind::Category, [Value::Category("a")]);
+        let category = Distribution::new("c", Kind::Category, [Value::Category("a".into())]);
         let (digest, created, source) = ("d".to_owned(), "now".to_owned(), "f.csv".to_owned());
         let baseline = Baseline { digest, created, source, rows: 3, features, predictions: vec![category] };
         let text = serde_json::to_string(&baseline).unwrap();

@@ -59,10 +59,11 @@ impl Window {
             }
             (Ring::Categories(ring), Values::Categories { counts, .. }) => {
                 let code = match value {
-                    Value::Category(text) => match counts.keys().position(|known| known == text) {
+                    Value::Category(text) => match counts.keys().position(|known| *known == *text) {
                         Some(position) => Code::Known(position as u16),
                         None => {
-                            if self.unseen.len() < EXAMPLES && !self.unseen.iter().any(|seen| seen == text) {
+                            if self.unseen.len() < EXAMPLES && !self.unseen.iter().any(|seen| *seen == *text)
+                            {
                                 self.unseen.push(text.chars().take(EXAMPLE_LENGTH).collect());
                             }
                             Code::Unseen
@@ -103,10 +104,16 @@ impl Windows {
         Windows { baseline, windows, rows: 0, capacity }
     }
 
-    /// Takes a row in, of which `value` tells the value of a column by its name.
-    pub fn push<'a>(&mut self, mut value: impl FnMut(&str) -> Value<'a>) {
-        for (column, window) in columns(&self.baseline).zip(&mut self.windows) {
-            window.push(column, value(&column.name));
+    /// Takes a row in: the values of the baseline's features, and of its predictions, by their positions there.
+    pub fn push<'a>(
+        &mut self,
+        feature: impl FnMut(usize) -> Value<'a>,
+        prediction: impl FnMut(usize) -> Value<'a>,
+    ) {
+        let Baseline { features, predictions, .. } = &*self.baseline;
+        let values = (0..features.len()).map(feature).chain((0..predictions.len()).map(prediction));
+        for ((column, window), value) in columns(&self.baseline).zip(&mut self.windows).zip(values) {
+            window.push(column, value);
         }
         self.rows += 1;
     }

@@ -5,6 +5,7 @@
 mod reload;
 mod signals;
 mod systemd;
+mod watching;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -116,6 +117,7 @@ async fn serve(
         .map(|(follower, verifier)| Followed { releases: follower.releases(), verifier: verifier.clone() });
     let follows = follower.is_some();
     let phase = Phase::default();
+    let (watch, watching) = watching::start(&config, &telemetry, &registry)?;
     let app = App {
         registry: registry.clone(),
         repository: Repository::new(
@@ -134,6 +136,7 @@ async fn serve(
         limits: config.requests,
         cors: config.cors.clone(),
         tls: tls.is_some(),
+        watch,
     };
     let router = http::router(app);
     let server = Server { router, tls, limits: config.connections, metrics: connections };
@@ -182,6 +185,7 @@ async fn serve(
     if let Some(tracer) = tracer {
         tracer.finish();
     }
+    watching.finish(config.drain).await;
     tracing::info!("stopped");
     Ok(())
 }

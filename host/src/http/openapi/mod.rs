@@ -31,7 +31,11 @@ fn document(app: &App) -> Value {
         if deployments.get(ix + 1).is_none_or(|next| next.metadata.name != *name) {
             document.rows(&format!("/models/{name}"), name, name, deployment, app.limits.rows);
             document.protocol(&deployment.metadata, deployment.row_schema().ok());
+            document.watched(app, deployment);
         }
+    }
+    if app.watch.records.is_some() && app.registry.find(None, None).is_ok() {
+        document.feedback("/feedback", "default", "default model");
     }
     document.any_model();
     document.host();
@@ -208,6 +212,45 @@ impl Document {
                 self.security = Map::from_iter([("bearer".into(), bearer), ("key".into(), key)]);
             }
         }
+    }
+
+    /// The paths of what is known of a model in use, as far as this host knows it.
+    fn watched(&mut self, app: &App, deployment: &Deployment) {
+        let name = &deployment.metadata.name;
+        let path = format!("/models/{name}");
+        if app.watch.records.is_some() {
+            self.feedback(&format!("{path}/feedback"), name, name);
+            let (path, id) = (format!("{path}/performance"), format!("{name}.performance"));
+            let summary = "How often its versions were right, of predictions whose truth is known";
+            self.get(&path, &id, name, summary, object(), MODEL_ERRORS);
+            self.paths[&path]["get"]["parameters"] = json!([{
+                "name": "segment", "in": "query", "schema": { "type": "string" },
+                "description": "A feature whose values are told apart.",
+            }]);
+        }
+        if deployment.baseline.is_some() {
+            let summary = "How far the data of its versions are from their baselines";
+            self.get(
+                &format!("{path}/drift"),
+                &format!("{name}.drift"),
+                name,
+                summary,
+                object(),
+                MODEL_ERRORS,
+            );
+        }
+    }
+
+    fn feedback(&mut self, path: &str, id: &str, tag: &str) {
+        let feedback = Operation {
+            id: format!("{id}.feedback"),
+            tag,
+            summary: "The truth about predictions, stored when this is answered",
+            body: Some((reference("Feedback"), json!({ "request_id": "a request's id", "label": "Yes" }))),
+            answer: Some(reference("FeedbackStored")),
+            errors: &[400, 404, 413, 503],
+        };
+        self.add("post", path, feedback);
     }
 
     /// Health and metrics.

@@ -34,6 +34,17 @@ pub(super) fn common() -> Map<String, Value> {
             "data": { "type": "array" },
         },
     });
+    let feedback = json!({
+        "type": "object",
+        "required": ["label"],
+        "properties": {
+            "request_id": text,
+            "row": { "type": "integer", "minimum": 0, "description": "The row of a batch, counted from 0." },
+            "key": { "type": ["string", "number"], "description": "In place of request_id: the business key." },
+            "label": { "type": ["string", "number", "boolean"], "description": "The true class or value." },
+        },
+        "additionalProperties": false,
+    });
     let schemas = json!({
         "Error": {
             "type": "object",
@@ -69,6 +80,15 @@ pub(super) fn common() -> Map<String, Value> {
             "properties": {
                 "model_name": text, "model_version": text, "id": text,
                 "outputs": { "type": "array", "items": output },
+            },
+        },
+        "Feedback": { "oneOf": [feedback, { "type": "array", "items": feedback, "minItems": 1 }] },
+        "FeedbackStored": {
+            "type": "object",
+            "required": ["stored"],
+            "properties": {
+                "stored": { "type": "integer", "minimum": 1 },
+                "unknown": { "type": "array", "items": text, "description": "Keys that no prediction has." },
             },
         },
         "IndexRequest": { "type": "object", "properties": { "ready": { "type": "boolean" } } },
