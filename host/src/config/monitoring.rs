@@ -261,8 +261,8 @@ fn redacted(address: &str) -> &str {
 /// What is kept of answers.
 #[derive(Clone)]
 pub struct RecordConfig {
-    /// Where.
-    pub store: Store,
+    /// Where: a file's path, or an address of PostgreSQL.
+    pub store: String,
     /// What.
     pub recording: Arc<Recording>,
     /// Requests that may wait to be written.
@@ -296,7 +296,8 @@ pub(super) fn records(settings: RecordSettings) -> Result<Option<RecordConfig>> 
         check("records.confirm", !settings.confirm, missing)?;
         return Ok(None);
     };
-    let store = Store::new(address).context("records.store (--records-store)")?;
+    Store::check(address).context("records.store (--records-store)")?;
+    let store = address.clone();
     let (queue, confirm) = (settings.queue, settings.confirm);
     let retention = (settings.retention_days > 0).then(|| DAY * settings.retention_days as u32);
     let quality = DAY * settings.quality_days as u32;

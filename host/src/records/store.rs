@@ -61,7 +61,16 @@ pub struct Versions {
 }
 
 impl Store {
-    /// A store at a file's path, for SQLite, or at an address of PostgreSQL. Nothing is asked of it yet.
+    /// Whether this is an address of a store.
+    ///
+    /// # Errors
+    /// [`StoreError::Address`].
+    pub fn check(address: &str) -> Result<(), StoreError> {
+        AnyConnectOptions::from_str(&url(address)).map(drop).map_err(StoreError::Address)
+    }
+
+    /// A store at a file's path, for SQLite, or at an address of PostgreSQL. Nothing is asked of it yet, but it wants an
+    /// asynchronous runtime around it.
     ///
     /// # Errors
     /// [`StoreError::Address`].

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use crate::config::ServeConfig;
 use crate::http::{Records, Watch};
 use crate::monitor::{Monitor, Performance, Recorder};
-use crate::records::Writer;
+use crate::records::{Store, Writer};
 use crate::serving::{Observer, Registry};
 use crate::telemetry::Telemetry;
 
@@ -37,7 +37,7 @@ pub(super) fn start(
     let counted = telemetry.records.clone();
     let (mut recorder, mut records) = (None, None);
     if let Some(config) = &config.records {
-        let (store, recording) = (config.store.clone(), config.recording.clone());
+        let (store, recording) = (Store::new(&config.store)?, config.recording.clone());
         let writer = Writer::start(store.clone(), config.queue, config.retention, counted.clone());
         let performance = Performance::new(store.clone(), config.quality, telemetry.clone());
         records = Some(Records { store, recording: recording.clone(), performance });
