@@ -86,21 +86,37 @@ fn the_process_tells_of_itself() {
     assert!(text.contains(&version), "{version}\n{text}");
 }
 
-/// A server that has done a bit of everything, so that every family has a sample.
-pub(crate) fn busy() -> Server {
+/// A server that has done a bit of everything, so that every family has a sample; and the folder of what it has on disk.
+pub(crate) fn busy() -> (Server, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
-    edgewit_tests::copy_model("churn", folder.path(), "response_cache = true", "[batching]\nmax_size = 4");
-    let arguments = ["--isolation", "reuse", "--response-cache-mb", "1"];
-    let server = Server::ready(folder.path(), &arguments);
-    for body in [customer().to_string(), customer().to_string(), "{".to_owned()] {
-        server.client.post("/predict", body);
+    let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let (models, data, store) = (path("models"), path("data.csv"), path("records.db"));
+    edgewit_tests::copy_model("churn", models.as_ref(), "response_cache = true", "[batching]\nmax_size = 4");
+    let customer = customer();
+    let customer = customer.as_object().expect("a row");
+    let cell = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let header = customer.keys().cloned().collect::<Vec<_>>().join(",");
+    let line = customer.values().map(cell).collect::<Vec<_>>().join(",");
+    std::fs::write(&data, format!("{header}\n{line}\n")).expect("written");
+    let made = edgewit_tests::command::run(["baseline", &data, "--model", &format!("{models}/churn")]);
+    assert_eq!(made.code, Some(0), "{}", made.err);
+    let arguments = ["--isolation", "reuse", "--response-cache-mb", "1", "--records-store", &store];
+    let server = Server::ready(models.as_ref(), &arguments);
+    let customer = serde_json::Value::from(customer.clone());
+    for (id, label) in [("first", "Yes"), ("second", "No")] {
+        server.client.post_json_as(id, "/predict", &customer);
+        server.client.post_json("/feedback", &json!({ "request_id": id, "label": label }));
     }
-    server
+    server.client.post("/predict", "{");
+    for of in ["drift", "performance"] {
+        assert_eq!(server.client.get(&format!("/models/churn/{of}")).status, 200);
+    }
+    (server, folder)
 }
 
 #[test]
 fn the_names_of_metrics_are_a_contract() {
-    let server = busy();
+    let (server, _folder) = busy();
     let families = |text: &str| {
         let mut types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect::<Vec<_>>();
         types.sort_unstable();
@@ -129,7 +145,8 @@ fn prometheus(program: &str) -> Option<Command> {
 #[test]
 fn promtool_finds_nothing_wrong_but_tritons_names() {
     let Some(mut promtool) = prometheus("promtool") else { return };
-    let text = busy().client.get("/metrics").text;
+    let (server, _folder) = busy();
+    let text = server.client.get("/metrics").text;
     let promtool = promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped());
     let mut promtool = promtool.spawn().expect("promtool starts");
     promtool.stdin.take().expect("piped").write_all(text.as_bytes()).expect("written");
@@ -142,7 +159,7 @@ fn promtool_finds_nothing_wrong_but_tritons_names() {
 #[test]
 fn prometheus_scrapes_them() {
     let Some(mut prometheus) = prometheus("prometheus") else { return };
-    let server = busy();
+    let (server, _folder) = busy();
     let folder = tempfile::tempdir().expect("a folder");
     let target = server.base.strip_prefix("http://").expect("an address");
     let config = format!(

@@ -118,7 +118,8 @@ fn the_reference_is_what_the_code_says() {
     let mut text = HEAD.to_owned() + &settings();
     text += "\n## Metrics\n\nAt `/metrics`, as Prometheus reads them. Histograms have `_bucket`, `_count` and `_sum`.\n\n\
              | metric | kind | labels | what it counts |\n|---|---|---|---|\n";
-    let mut all = metrics(&crate::metrics::busy().client.get("/metrics").text);
+    let (server, _folder) = crate::metrics::busy();
+    let mut all = metrics(&server.client.get("/metrics").text);
     all.extend(metrics(&told_by_a_host()));
     for (name, Metric { kind, help, labels }) in &all {
         let labels = labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");

@@ -114,16 +114,14 @@ pub(super) struct RecordFlags {
         value_name = "DAYS"
     )]
     retention_days: Option<u64>,
-    /// What is recorded of a request: features, passthrough, prediction, probability, latency, with commas
-    /// between them [default: all].
+    /// What is recorded of a request, with commas between [default: all].
     #[arg(
         id = "records.columns",
         long = "records-columns",
         env = "EDGEWIT_RECORDS_COLUMNS",
         value_enum,
         value_name = "COLUMNS",
-        value_delimiter = ',',
-        hide_possible_values = true
+        value_delimiter = ','
     )]
     columns: Option<Vec<Column>>,
     /// Features and fields that are not recorded, with commas between them [default: none].

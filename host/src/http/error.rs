@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use edgewit_core::ErrorBody;
 
-use crate::records::StoreError;
+use crate::records;
 use crate::release::{Refused, ReleaseError};
 use crate::runtime;
 use crate::serving::Error;
@@ -88,7 +88,7 @@ impl HttpError {
     }
 
     /// The store of records is not there.
-    pub(super) fn store(error: &StoreError) -> HttpError {
+    pub(super) fn records(error: &records::StoreError) -> HttpError {
         let text = "records cannot be reached; try again";
         let mut http = HttpError::new(StatusCode::SERVICE_UNAVAILABLE, "records", text);
         http.internal = Some(error.to_string());

@@ -74,7 +74,7 @@ async fn store(app: App, model: Option<String>, request: Request) -> Result<Json
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
-    records.store.label(model, &labels, now).await.map_err(|error| HttpError::store(&error))?;
+    records.store.label(model, &labels, now).await.map_err(|error| HttpError::records(&error))?;
     app.telemetry.records.labelled(labels.len() as u64);
     Ok(Json(Stored { stored: labels.len(), unknown }))
 }
@@ -123,6 +123,7 @@ async fn label(records: &Records, model: &str, entry: Feedback) -> Result<Result
         return Err(HttpError::malformed(text));
     }
     let stored = records.recording.stored_key(&key);
-    let found = records.store.last_of_key(model, &stored).await.map_err(|error| HttpError::store(&error))?;
+    let found =
+        records.store.last_of_key(model, &stored).await.map_err(|error| HttpError::records(&error))?;
     Ok(found.map(|(request_id, row)| Label { request_id, row, label }).ok_or(key))
 }

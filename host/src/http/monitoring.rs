@@ -95,6 +95,6 @@ async fn performance(
     let records = app.watch.records()?;
     app.watch.settle().await;
     let versions = records.performance.versions(&model, asked.segment.as_deref()).await;
-    let versions = versions.map_err(|error| HttpError::store(&error))?;
+    let versions = versions.map_err(|error| HttpError::records(&error))?;
     Ok(Json(json!({ "model": model, "versions": versions })))
 }
