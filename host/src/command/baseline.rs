@@ -50,7 +50,10 @@ pub(super) fn run(args: BaselineArgs) -> Result<ExitCode> {
     let path = args.data.display();
     let bytes = std::fs::read(&args.data).with_context(|| path.to_string())?;
     let parquet = args.data.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
-    let table = if parquet { table::parquet(bytes, &schema) } else { table::csv(&bytes, &schema) };
+    let table = match parquet {
+        true => table::parquet(bytes, &schema),
+        false => table::csv(&bytes, &schema).map_err(anyhow::Error::from),
+    };
     let table = table.with_context(|| path.to_string())?;
     let count = table.rows.len();
     ensure!(count > 0, "{path}: there is no row");
