@@ -56,9 +56,10 @@ def classification(case):
     }.items():
         close(f"{name}: {what}", ours[what], theirs)
     if two:
-        ends = np.arange(11) / 10
-        bins = stats.binned_statistic(1 - score, [truth, score], "sum", bins=ends)
-        error = np.abs(bins.statistic[0] - bins.statistic[1]).sum() / len(truth)
+        # A bin has its upper end. Of scores on an end, a rounding more would choose the bin.
+        places = np.clip(np.ceil(score * 10), 1, 10) - 0.5
+        sums = stats.binned_statistic(places, [truth, score], "sum", bins=np.arange(11)).statistic
+        error = np.abs(sums[0] - sums[1]).sum() / len(truth)
         close(f"{name}: calibration", ours["calibration"]["error"], error)
 
 
