@@ -81,14 +81,8 @@ fn the_shifted_half_of_the_customers_is_flagged_on_what_was_shifted_and_the_othe
         }
     }
     let (other, metrics) = drift(models.path(), &shifted);
-    let drifted = other["drifted"].as_array().expect("a list").iter().filter_map(Value::as_str);
-    let drifted = drifted.collect::<Vec<_>>();
-    for expected in ["Contract", "MonthlyCharges", "TotalCharges", "tenure"] {
-        assert!(drifted.contains(&expected), "{expected} is not among {drifted:?}");
-    }
-    for other in ["gender", "SeniorCitizen", "PhoneService", "MultipleLines", "PaperlessBilling"] {
-        assert!(!drifted.contains(&other), "{other} is among {drifted:?}");
-    }
+    // Who pays month by month has not stayed for long; what all have paid hardly changes, as the two cancel out.
+    assert_eq!(other["drifted"], json!(["tenure", "Contract", "MonthlyCharges"]));
     assert!(value(&metrics, score) > 0.25);
     let charges =
         other["features"].as_array().expect("a list").iter().find(|one| one["name"] == "MonthlyCharges");
