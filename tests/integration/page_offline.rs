@@ -3,7 +3,6 @@
 use std::fs;
 
 use edgewit_tests::browser::Browser;
-use edgewit_tests::files::Files;
 use edgewit_tests::web::site;
 use serde_json::{Value, json};
 

@@ -34,6 +34,8 @@ pub struct Browser {
     agent: ureq::Agent,
     session: String,
     folder: tempfile::TempDir,
+    /// Which one it is.
+    pub version: String,
 }
 
 impl Browser {
@@ -72,10 +74,12 @@ impl Browser {
             agent: agent.build().into(),
             session: format!("http://127.0.0.1:{}/session", port.expect("the driver says its port")),
             folder,
+            version: String::new(),
         };
         let capabilities = json!({ "alwaysMatch": { "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" } } });
         let made = browser.command("", json!({ "capabilities": capabilities }));
         browser.session += &format!("/{}", made["sessionId"].as_str().expect("a session"));
+        browser.version = made["capabilities"]["browserVersion"].as_str().unwrap_or_default().to_owned();
         browser.command("/timeouts", json!({ "script": 90_000, "pageLoad": 60_000 }));
         Some(browser)
     }

@@ -27,7 +27,7 @@ pub fn environment(package: &Path, required: bool) -> Result<Option<PathBuf>> {
     if done.is_file() {
         return Ok(Some(folder));
     }
-    if !["node", "npm"].into_iter().all(|program| starts(program)) {
+    if !["node", "npm"].into_iter().all(starts) {
         let message = "needs Node.js with npm";
         if required || std::env::var_os("CI").is_some() {
             bail!(message);

@@ -54,8 +54,7 @@ pub(crate) fn run(setup: &Setup, report: &mut Report) -> Result<()> {
     let Some(browser) = Browser::start("en") else {
         return absent(report, "there is no chromium with chromedriver");
     };
-    let version = browser.run("return navigator.userAgent.match(/Chrome\\/([\\d.]+)/)[1];", Value::Null);
-    report.environment.push(("browser".into(), format!("Chromium {}", version.as_str().unwrap_or_default())));
+    report.environment.push(("browser".into(), format!("Chromium {}", browser.version)));
     drop(browser);
     let mut rows = vec![];
     for name in ["churn", "digits"] {

@@ -115,9 +115,9 @@ const ARRAYS = {
 };
 const DATATYPES = Object.keys(ARRAYS);
 
-// What of an input is the same for every call.
+// What of an input is the same for every call, and the shapes that were found so far by the number of elements.
 const known = (inputs) => new Map(inputs.map(({ name, datatype, shape }) => [name, {
-  name: encoder.encode(name), datatype: DATATYPES.indexOf(datatype), Elements: ARRAYS[datatype], shape,
+  name: encoder.encode(name), datatype: DATATYPES.indexOf(datatype), Elements: ARRAYS[datatype], shape, found: new Map(),
 }]));
 
 const lower = (inputs, name, tensor) => {
@@ -128,19 +128,37 @@ const lower = (inputs, name, tensor) => {
   }
   const { data, shape } = ArrayBuffer.isView(tensor) || Array.isArray(tensor) ? { data: tensor } : tensor;
   const elements = Array.isArray(data) && Array.isArray(data[0]) ? data.flat(Infinity) : data;
-  const axes = shape ?? shapeOf(input.shape, elements.length);
-  if (axes.reduce((product, axis) => product * axis, 1) !== elements.length) {
-    throw new InvalidInputError(`input ${JSON.stringify(name)}: ${elements.length} elements do not have the shape [${axes.join(", ")}]`);
+  const { Elements } = input;
+  return {
+    name: input.name, datatype: input.datatype, shape: shapeFor(input, name, elements.length, shape),
+    data: Elements && bytesOf(elements instanceof Elements ? elements : Elements.from(elements, conversion(Elements))),
+    strings: Elements ? undefined : elements.map(encode),
+  };
+};
+
+const shapeFor = (input, name, count, given) => {
+  const before = given ? undefined : input.found.get(count);
+  if (before) return before;
+  const axes = given ?? shapeOf(input.shape, count);
+  if (axes.reduce((product, axis) => product * axis, 1) !== count) {
+    throw new InvalidInputError(`input ${JSON.stringify(name)}: ${count} elements do not have the shape [${axes.join(", ")}]`);
   }
   // 64 bits each, of which the lower ones come first.
   const lengths = new Uint32Array(2 * axes.length);
   axes.forEach((axis, ix) => (lengths[2 * ix] = axis));
-  const { Elements } = input;
-  return {
-    name: input.name, datatype: input.datatype, shape: bytesOf(lengths),
-    data: Elements && bytesOf(elements instanceof Elements ? elements : Elements.from(elements, conversion(Elements))),
-    strings: Elements ? undefined : elements.map((text) => encoder.encode(text)),
-  };
+  if (!given) input.found.set(count, bytesOf(lengths));
+  return bytesOf(lengths);
+};
+
+// Strings are mostly categories, which come again and again.
+const encoded = new Map();
+const encode = (text) => {
+  let bytes = encoded.get(text);
+  if (bytes) return bytes;
+  bytes = encoder.encode(text);
+  if (encoded.size === 1000) encoded.clear();
+  encoded.set(text, bytes);
+  return bytes;
 };
 
 const conversion = (Elements) => (Elements === BigInt64Array || Elements === BigUint64Array ? BigInt : Number);

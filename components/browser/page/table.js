@@ -7,7 +7,7 @@ import { labelOf, word } from "./words.js";
 
 // Rows that are shown.
 const SHOWN = 100;
-const PER_FRAME = 25;
+const PER_FRAME = 10;
 
 export class Table {
   #start;
@@ -99,12 +99,20 @@ const csv = (rows) => {
   return [names, ...rows.map((row) => names.map((name) => row[name]))].map((line) => line.map(cell).join(",")).join("\n");
 };
 
+// The columns have widths of their own: the browser would else measure every cell again for each row that is added.
 const frame = (header, body) => {
-  const columns = [word("line"), word("result"), ...(model.labels.length ? [word("of").split(" ")[0]] : []), ...header];
-  const head = make("tr", {}, ...columns.map((text) => make("th", { scope: "col", text })));
+  const own = [word("line"), word("result"), ...(model.labels.length ? [word("of").split(" ")[0]] : [])];
+  const widths = [7, 18, 14].slice(0, own.length).concat(header.map((text) => Math.min(24, Math.max(9, text.length + 3))));
+  const columns = widths.map((width) => {
+    const column = make("col");
+    column.style.inlineSize = `${width}ch`;
+    return column;
+  });
+  const head = make("tr", {}, ...[...own, ...header].map((text) => make("th", { scope: "col", text })));
   const caption = make("caption", { text: word("shown", SHOWN) });
-  const label = { role: "region", tabindex: 0, "aria-label": word("shown", SHOWN), class: "scroll" };
-  return [make("div", label, make("table", {}, caption, make("thead", {}, head), body))];
+  const table = make("table", {}, caption, make("colgroup", {}, ...columns), make("thead", {}, head), body);
+  table.style.inlineSize = `${widths.reduce((sum, width) => sum + width, 0)}ch`;
+  return [make("div", { role: "region", tabindex: 0, "aria-label": word("shown", SHOWN), class: "scroll" }, table)];
 };
 
 const line = ({ row, cells, answer, error }) => {
@@ -113,7 +121,7 @@ const line = ({ row, cells, answer, error }) => {
   const confidence = model.labels.length > 0 && make("td", { class: "figure", text: answer?.confidence === undefined ? "" : percent(answer.confidence) });
   return make("tr", { class: error === undefined ? undefined : "wrong" },
     make("th", { scope: "row", text: row }), make("td", { class: "said", text: said ?? error }), confidence,
-    ...cells.map((text) => make("td", { text: text.length > 60 ? `${text.slice(0, 60)} …` : text })));
+    ...cells.map((text) => make("td", { text: text.slice(0, 80) })));
 };
 
 // How many rows of each class, and a histogram: of the second class's probability, or of the value.
