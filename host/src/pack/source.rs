@@ -156,7 +156,7 @@ pub fn name(folder: &Path) -> Result<String, SourceError> {
 }
 
 /// The baseline of a folder, where there is one.
-fn baseline_in(folder: &Path) -> Result<Option<Arc<Baseline>>, SourceError> {
+pub(crate) fn baseline_in(folder: &Path) -> Result<Option<Arc<Baseline>>, SourceError> {
     let path = folder.join(BASELINE);
     let display = || path.display().to_string();
     match fs::read(&path) {

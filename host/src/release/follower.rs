@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel}
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use edgewit_statistics::drift::Baseline;
 use serde::Serialize;
 
 use super::evidence::Verdict;
@@ -18,6 +19,7 @@ use super::saved::{Saved, Shelf};
 use super::trial::{self, Trial};
 use super::{Refused, Release, Stage};
 use crate::pack::cache::write;
+use crate::pack::source::{self, BASELINE};
 use crate::serving::{Canary, Deployment, Registry, Route, Watch};
 use crate::store::{Blob, Publication, Store, StoreError, Verifier};
 
@@ -520,7 +522,16 @@ impl Loader {
     }
 
     fn deploy(&self, publication: &Publication) -> Result<Arc<Deployment>, String> {
-        let deployment = (self.deploy)(publication, &|| self.component(publication))?;
+        let mut deployment = (self.deploy)(publication, &|| self.component(publication))?;
+        // A version that cannot be watched for drift still answers.
+        deployment.baseline = self.baseline(publication).unwrap_or_else(|problem| {
+            tracing::warn!(
+                model = publication.model,
+                version = publication.version,
+                "no baseline: {problem}"
+            );
+            None
+        });
         let (name, version) = (&deployment.metadata.name, &deployment.metadata.version);
         if (name, version) != (&publication.model, &publication.version) {
             return Err(format!("the component is {name} {version}"));
@@ -541,6 +552,19 @@ impl Loader {
             tracing::warn!("the component cannot be kept: {error}");
         }
         Ok(bytes)
+    }
+
+    /// What the version's data looked like in training, if that was published: from this host's disk, where it is there
+    /// and whole.
+    fn baseline(&self, publication: &Publication) -> Result<Option<Arc<Baseline>>, String> {
+        let Some(blob) = publication.files.get(BASELINE) else { return Ok(None) };
+        let folder = self.shelf.files().join(&publication.model).join(&publication.version);
+        let file = folder.join(BASELINE);
+        if !std::fs::read(&file).is_ok_and(|bytes| Blob::of(&bytes) == *blob) {
+            let bytes = publication.file(&self.store, BASELINE).map_err(|error| error.to_string())?;
+            write(&file, &bytes).map_err(|error| error.to_string())?;
+        }
+        source::baseline_in(&folder).map_err(|error| error.to_string())
     }
 
     /// The folder with a version's golden cases.
