@@ -2,13 +2,14 @@
 
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::{AnyPool, AssertSqlSafe, ConnectOptions, Executor, Row};
+use tokio::sync::OnceCell;
 
 use super::record::{Record, storable};
 
@@ -34,6 +35,8 @@ pub enum StoreError {
 #[derive(Clone)]
 pub struct Store {
     pool: AnyPool,
+    /// Whether the tables are up to date: whoever comes first sees to it.
+    prepared: Arc<OnceCell<()>>,
 }
 
 /// The truth about a prediction.
@@ -92,16 +95,22 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        Ok(Store { pool })
+        Ok(Store { pool, prepared: Arc::default() })
     }
 
-    /// Brings the tables up to date.
+    /// Brings the tables up to date, once.
     ///
     /// # Errors
     /// When the store is not there, or was made by a newer version.
     pub async fn prepare(&self) -> Result<(), StoreError> {
+        self.ready().await.map(drop)
+    }
+
+    /// The connections, to tables that are up to date.
+    async fn ready(&self) -> Result<&AnyPool, StoreError> {
         static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
-        Ok(MIGRATIONS.run(&self.pool).await?)
+        self.prepared.get_or_try_init(|| MIGRATIONS.run(&self.pool)).await?;
+        Ok(&self.pool)
     }
 
     /// Writes records; all or, with an error, none. What is there already stays.
@@ -109,7 +118,7 @@ impl Store {
     /// # Errors
     /// When the store is not there or refuses.
     pub async fn insert(&self, records: &[Record]) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.ready().await?.begin().await?;
         let mut rest = records;
         for size in ROWS {
             while let Some((chunk, others)) = rest.split_at_checked(size) {
@@ -141,7 +150,7 @@ impl Store {
     /// # Errors
     /// When the store is not there or refuses.
     pub async fn label(&self, model: &str, labels: &[Label], now: i64) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.ready().await?.begin().await?;
         for label in labels {
             sqlx::query(
                 "INSERT INTO labels (model, request_id, row_index, label, labelled_at) VALUES ($1, $2, $3, $4, $5) \
@@ -170,7 +179,7 @@ impl Store {
         )
         .bind(model.to_owned())
         .bind(key.to_owned())
-        .fetch_optional(&self.pool)
+        .fetch_optional(self.ready().await?)
         .await?;
         Ok(found.map(|row| Ok::<_, sqlx::Error>((row.try_get(0)?, row.try_get(1)?))).transpose()?)
     }
@@ -186,7 +195,7 @@ impl Store {
         )
         .bind(model.to_owned())
         .bind(since)
-        .fetch_all(&self.pool)
+        .fetch_all(self.ready().await?)
         .await?;
         let span = |row: AnyRow| {
             let (version, predictions) = (row.try_get(0)?, row.try_get(1)?);
@@ -211,7 +220,7 @@ impl Store {
         for text in [select.model, select.version].into_iter().flatten() {
             query = query.bind(text.to_owned());
         }
-        let mut rows = query.fetch(&self.pool);
+        let mut rows = query.fetch(self.ready().await?);
         let failed = |error| E::from(StoreError::Store(error));
         while let Some(row) = rows.try_next().await.map_err(failed)? {
             let label = row.try_get(COLUMNS).map_err(failed)?;
@@ -226,8 +235,11 @@ impl Store {
     /// When the store is not there.
     pub async fn forget(&self, before: i64) -> Result<u64, StoreError> {
         let predictions = sqlx::query("DELETE FROM predictions WHERE made_at < $1").bind(before);
-        let gone = predictions.execute(&self.pool).await?.rows_affected();
-        sqlx::query("DELETE FROM labels WHERE labelled_at < $1").bind(before).execute(&self.pool).await?;
+        let gone = predictions.execute(self.ready().await?).await?.rows_affected();
+        sqlx::query("DELETE FROM labels WHERE labelled_at < $1")
+            .bind(before)
+            .execute(self.ready().await?)
+            .await?;
         Ok(gone)
     }
 
