@@ -17,14 +17,14 @@ use crate::store::StoreError;
 #[derive(Debug)]
 pub(super) struct HttpError {
     status: StatusCode,
-    body: ErrorBody,
+    body: Box<ErrorBody>,
     reason: &'static str,
     internal: Option<String>,
 }
 
 impl HttpError {
     fn new(status: StatusCode, reason: &'static str, text: impl Into<String>) -> HttpError {
-        HttpError { status, body: ErrorBody::new(text), reason, internal: None }
+        HttpError { status, body: Box::new(ErrorBody::new(text)), reason, internal: None }
     }
 
     pub(super) fn broken_body(error: &axum::Error) -> HttpError {
@@ -146,7 +146,7 @@ impl From<Error> for HttpError {
             http.internal = Some(error.to_string());
         }
         if let Error::Row(row) = &error {
-            http.body = ErrorBody::from(row);
+            *http.body = ErrorBody::from(row);
         }
         http
     }
@@ -171,7 +171,7 @@ impl IntoResponse for HttpError {
     /// The body is written by [`write`], which knows the id.
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
-        let (body, reason, internal) = (self.body, self.reason, self.internal);
+        let (body, reason, internal) = (*self.body, self.reason, self.internal);
         response.extensions_mut().insert(Unwritten { body, reason, internal });
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

@@ -54,8 +54,11 @@ enum Event {
     /// The store has something new.
     Look,
     /// A candidate was loaded and verified, or not.
-    Verified { model: String, version: String, outcome: Result<(Publication, Arc<Deployment>), String> },
+    Verified { model: String, version: String, outcome: Result<Verified, String> },
 }
+
+/// A version that was loaded. Boxed, as an event is no place for it.
+type Verified = Box<(Publication, Arc<Deployment>)>;
 
 /// A model that is followed.
 #[derive(Default)]
@@ -361,7 +364,7 @@ impl Follower {
                 let folder = loader.golden(&model, &version).map_err(|error| error.to_string())?;
                 let cases = trial::verify(&deployment, &folder)?;
                 tracing::info!(model, version, cases, "verified");
-                Ok((publication, deployment))
+                Ok(Box::new((publication, deployment)))
             };
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(verified));
             let outcome = outcome.unwrap_or_else(|_| Err("verifying it panicked".into()));
@@ -374,12 +377,7 @@ impl Follower {
         }
     }
 
-    fn verified(
-        &mut self,
-        model: &str,
-        version: &str,
-        outcome: Result<(Publication, Arc<Deployment>), String>,
-    ) {
+    fn verified(&mut self, model: &str, version: &str, outcome: Result<Verified, String>) {
         let Some(followed) = self.models.get_mut(model) else { return };
         if followed.verifying.as_deref() == Some(version) {
             followed.verifying = None;
@@ -387,7 +385,8 @@ impl Follower {
         let candidate = followed.release.candidate.as_ref().filter(|candidate| candidate.version == version);
         let Some(stage) = candidate.map(|candidate| candidate.stage) else { return };
         let release = match outcome {
-            Ok((publication, deployment)) => {
+            Ok(verified) => {
+                let (publication, deployment) = *verified;
                 followed.insert(version, publication, deployment);
                 if stage != Stage::Verify {
                     // Another host was faster; this one can join in now.
