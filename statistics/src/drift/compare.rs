@@ -230,7 +230,10 @@ mod tests {
     }
 
     fn row(ix: u32) -> (Value<'static>, Value<'static>) {
-        (Value::Number(f64::from(ix * 37 % 100)), Value::Category(if ix.is_multiple_of(2) { "a" } else { "b" }.into()))
+        (
+            Value::Number(f64::from(ix * 37 % 100)),
+            Value::Category(if ix.is_multiple_of(2) { "a" } else { "b" }.into()),
+        )
     }
 
     #[test]
