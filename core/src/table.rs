@@ -11,6 +11,9 @@ use crate::{RowSchema, json::excerpt};
 /// The most bytes of a record. A quote that is never closed would else take the whole file for one cell.
 const RECORD: usize = 1 << 20;
 
+/// What spreadsheets put before text in UTF-8.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
 /// Why a file cannot be read as rows. Rows are numbered as in a spreadsheet: the header is row 1.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TableError {
@@ -68,6 +71,8 @@ pub struct Record {
 #[derive(Debug)]
 pub struct Reader {
     reader: csv_core::Reader,
+    /// The first bytes, until there are enough of them: csv-core knows a byte order mark only if it comes whole.
+    start: Option<Vec<u8>>,
     header: Vec<String>,
     /// The records so far, the header among them.
     rows: u64,
@@ -82,6 +87,7 @@ impl Default for Reader {
     fn default() -> Self {
         Self {
             reader: csv_core::Reader::new(),
+            start: Some(vec![]),
             header: vec![],
             rows: 0,
             text: vec![0; 1024],
@@ -98,8 +104,13 @@ impl Reader {
     /// # Errors
     /// At the first record that does not fit, whatever came before it in `bytes`.
     pub fn push(&mut self, bytes: &[u8], schema: &RowSchema) -> Result<Vec<Record>, TableError> {
-        // No bytes are the end of the file to csv-core.
-        if bytes.is_empty() { Ok(vec![]) } else { self.read(bytes, schema) }
+        let Some(mut start) = self.start.take() else { return self.read_some(bytes, schema) };
+        start.extend(bytes);
+        if start.len() < BYTE_ORDER_MARK.len() {
+            self.start = Some(start);
+            return Ok(vec![]);
+        }
+        self.read_some(&start, schema)
     }
 
     /// The last record, of a file whose last line does not end.
@@ -107,7 +118,9 @@ impl Reader {
     /// # Errors
     /// As [`Reader::push`], and for a file without a header.
     pub fn finish(&mut self, schema: &RowSchema) -> Result<Vec<Record>, TableError> {
-        let records = self.read(&[], schema)?;
+        let start = self.start.take().unwrap_or_default();
+        let mut records = self.read_some(&start, schema)?;
+        records.extend(self.read(&[], schema)?);
         if self.rows == 0 { Err(TableError::Empty) } else { Ok(records) }
     }
 
@@ -120,6 +133,11 @@ impl Reader {
     pub fn row(&self, record: &Record, schema: &RowSchema) -> Map<String, Value> {
         let cells = self.header.iter().zip(&record.cells);
         cells.filter_map(|(name, text)| Some((name.clone(), schema.value_from_text(name, text)?))).collect()
+    }
+
+    /// As `read`, to which no bytes are the end of the file.
+    fn read_some(&mut self, bytes: &[u8], schema: &RowSchema) -> Result<Vec<Record>, TableError> {
+        if bytes.is_empty() { Ok(vec![]) } else { self.read(bytes, schema) }
     }
 
     fn read(&mut self, mut bytes: &[u8], schema: &RowSchema) -> Result<Vec<Record>, TableError> {

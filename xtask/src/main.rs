@@ -87,7 +87,7 @@ fn test(full: bool) -> Result<()> {
         step("every long suite in full length");
     }
     step("tests");
-    let mut command = cargo(["test", "--release", "--locked"]);
+    let mut command = cargo(["test", "--release", "--locked", "--no-fail-fast"]);
     if full {
         command.env("EDGEWIT_TEST_FULL", "1");
     }

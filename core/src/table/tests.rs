@@ -39,7 +39,9 @@ fn the_size_of_the_pieces_makes_no_difference() {
     let rows = json!([{ "age": 1.5, "city": "Köln, \"old\"\ntown" }, { "age": null, "city": "7" }]);
     check("age, note ,city\n 1.5,x,\"Köln, \"\"old\"\"\ntown\"\n,y,7".as_bytes(), Ok(rows.clone()));
     check("\u{feff}age,city\r\n1.5,\"Köln, \"\"old\"\"\ntown\"\r\n\r\n,7\r\n".as_bytes(), Ok(rows));
+    check("\u{feff}\"age\"\n1".as_bytes(), Ok(json!([{ "age": 1 }])));
     check(b"city\n", Ok(json!([])));
+    check(b"", Err("the file is empty"));
 }
 
 #[test]
@@ -50,7 +52,6 @@ fn an_error_names_the_row_as_a_spreadsheet_counts() {
     check(latin, Err("row 2 is not UTF-8 text; save the file as CSV in UTF-8"));
     check(b"\xff\xfea\0g\0e\0", Err("row 1 is not UTF-8 text; save the file as CSV in UTF-8"));
     check(b"age,age\n", Err("the header has the column \"age\" twice"));
-    check(b"", Err("the file is empty"));
     let foreign = "no column of the header is a feature of the model; is it separated by commas? It begins \"age;city\"";
     check(b"age;city\n1;x\n", Err(foreign));
 }
