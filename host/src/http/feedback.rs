@@ -1,5 +1,6 @@
 //! The truth about predictions, told by those who learn it later.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::{Path, Request, State};
@@ -13,7 +14,7 @@ use super::monitoring::Records;
 use super::{App, body};
 use crate::records::Label;
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router<Arc<App>> {
     Router::new().route("/feedback", post(of_default)).route("/models/{model}/feedback", post(of_model))
 }
 
@@ -39,12 +40,12 @@ struct Stored {
     unknown: Vec<String>,
 }
 
-async fn of_default(State(app): State<App>, request: Request) -> Result<Json<Stored>, HttpError> {
+async fn of_default(State(app): State<Arc<App>>, request: Request) -> Result<Json<Stored>, HttpError> {
     store(app, None, request).await
 }
 
 async fn of_model(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(model): Path<String>,
     request: Request,
 ) -> Result<Json<Stored>, HttpError> {
@@ -52,7 +53,7 @@ async fn of_model(
 }
 
 /// Answers when the labels are on disk.
-async fn store(app: App, model: Option<String>, request: Request) -> Result<Json<Stored>, HttpError> {
+async fn store(app: Arc<App>, model: Option<String>, request: Request) -> Result<Json<Stored>, HttpError> {
     let deployment = app.registry.find(model.as_deref(), None)?;
     let model = &deployment.metadata.name;
     let records = app.watch.records()?;

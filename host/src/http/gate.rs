@@ -170,7 +170,7 @@ fn outcome(denied: Denied) -> &'static str {
 }
 
 /// Lets a request pass or answers it.
-pub(super) async fn gate(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(super) async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let params = RawPathParams::from_request_parts(&mut parts, &()).await;
     let mut request = Request::from_parts(parts, body);

@@ -1,6 +1,8 @@
 //! The probes, as Kubernetes means them: is the process alive (or is it to be started again), has it started (or is
 //! it still loading), is it ready (or are requests to go elsewhere).
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -10,7 +12,7 @@ use serde::Serialize;
 use super::App;
 use crate::serving::ModelState;
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/health", get(health))
         .route("/health/live", get(live))
@@ -29,7 +31,7 @@ struct Health {
 }
 
 /// Every model version; 503 as [`ready`].
-async fn health(State(app): State<App>) -> (StatusCode, Json<Health>) {
+async fn health(State(app): State<Arc<App>>) -> (StatusCode, Json<Health>) {
     let ready = is_ready(&app);
     let models = app.registry.states();
     let status = if ready { "ok" } else { "not ready" };
@@ -42,13 +44,13 @@ async fn live() -> Json<serde_json::Value> {
 }
 
 /// 503 until every model has been loaded or has failed, and never again.
-async fn startup(State(app): State<App>) -> (StatusCode, Json<serde_json::Value>) {
+async fn startup(State(app): State<Arc<App>>) -> (StatusCode, Json<serde_json::Value>) {
     let started = app.phase.has_started();
     (status_of(started), Json(serde_json::json!({ "started": started })))
 }
 
 /// 503 until every model is ready, and once the host is told to stop.
-async fn ready(State(app): State<App>) -> (StatusCode, Json<serde_json::Value>) {
+async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<serde_json::Value>) {
     let ready = is_ready(&app);
     (status_of(ready), Json(serde_json::json!({ "ready": ready })))
 }

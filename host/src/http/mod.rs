@@ -57,8 +57,7 @@ use error::HttpError;
 use headers::secure;
 use observe::RequestId;
 
-/// What every handler sees. Cheap to clone.
-#[derive(Clone)]
+/// What every handler sees.
 pub struct App {
     /// The models.
     pub registry: Arc<Registry>,
@@ -131,6 +130,8 @@ const PACKET: u64 = 1400;
 /// All routes over `app`.
 pub fn router(app: App) -> Router {
     let tls = app.tls;
+    // The layers and handlers of a request each have a copy.
+    let app = Arc::new(app);
     // Top to bottom is outside in. Headers and compression are for every answer. What observes comes before all that may
     // answer, so that everything has an id and a line in the log. A browser asks first whether it may ask, and sends no key
     // with that.
@@ -216,7 +217,7 @@ fn respond(body: Body) -> Response {
     (content_type, AppendHeaders(json_length.into_iter().flatten()), body.bytes).into_response()
 }
 
-async fn metrics(State(app): State<App>, headers: HeaderMap) -> Response {
+async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let exposition = Exposition::accepted(accept.unwrap_or_default());
     ([(header::CONTENT_TYPE, exposition.content_type())], app.telemetry.encode(exposition)).into_response()

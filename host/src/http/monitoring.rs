@@ -56,13 +56,13 @@ impl Watch {
     }
 }
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/models/{model}/drift", get(drift))
         .route("/models/{model}/performance", get(performance))
 }
 
-async fn drift(State(app): State<App>, Path(model): Path<String>) -> Result<Json<Value>, HttpError> {
+async fn drift(State(app): State<Arc<App>>, Path(model): Path<String>) -> Result<Json<Value>, HttpError> {
     app.registry.find(Some(&model), None)?;
     app.watch.settle().await;
     let (monitor, name) = (app.watch.monitor.clone(), model.clone());
@@ -86,7 +86,7 @@ struct Asked {
 }
 
 async fn performance(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(model): Path<String>,
     asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Value>, HttpError> {

@@ -1,5 +1,7 @@
 //! The Open Inference Protocol over HTTP: inference, metadata, readiness.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -23,7 +25,7 @@ pub(super) struct Target {
     pub(super) version: Option<String>,
 }
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/v2", get(server))
         .route("/v2/models/{model}", get(metadata))
@@ -50,7 +52,7 @@ async fn server() -> Json<ServerMetadata> {
 
 /// The inputs and outputs of a model.
 async fn metadata(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(target): Path<Target>,
 ) -> Result<Json<oip::ModelMetadata>, HttpError> {
     let deployment = app.registry.find(Some(&target.model), target.version.as_deref())?;
@@ -59,14 +61,14 @@ async fn metadata(
 }
 
 /// 200 when the model can answer.
-async fn ready(State(app): State<App>, Path(target): Path<Target>) -> Result<StatusCode, HttpError> {
+async fn ready(State(app): State<Arc<App>>, Path(target): Path<Target>) -> Result<StatusCode, HttpError> {
     app.registry.find(Some(&target.model), target.version.as_deref())?;
     Ok(StatusCode::OK)
 }
 
 /// Tensors in, tensors out.
 async fn infer(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(target): Path<Target>,
     request: Request,
 ) -> Result<Response, HttpError> {

@@ -28,7 +28,7 @@ pub struct Followed {
 
 type Caller = Option<Extension<Arc<Principal>>>;
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/releases", get(all))
         .route("/models/{model}/release", get(status))
@@ -56,11 +56,11 @@ struct Report {
     history: Vec<Release>,
 }
 
-async fn all(State(app): State<App>) -> Result<Json<BTreeMap<String, Status>>, HttpError> {
+async fn all(State(app): State<Arc<App>>) -> Result<Json<BTreeMap<String, Status>>, HttpError> {
     Ok(Json(followed(&app)?.releases.all()))
 }
 
-async fn status(State(app): State<App>, Path(model): Path<String>) -> Result<Json<Report>, HttpError> {
+async fn status(State(app): State<Arc<App>>, Path(model): Path<String>) -> Result<Json<Report>, HttpError> {
     let Followed { releases, .. } = followed(&app)?;
     let status = releases.status(&model).ok_or_else(|| HttpError::no_release(&model))?;
     let of = model.clone();
@@ -69,7 +69,7 @@ async fn status(State(app): State<App>, Path(model): Path<String>) -> Result<Jso
 }
 
 async fn deploy(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(model): Path<String>,
     caller: Caller,
     request: Request,
@@ -87,7 +87,7 @@ async fn deploy(
 }
 
 async fn promote(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(model): Path<String>,
     caller: Caller,
 ) -> Result<Json<Release>, HttpError> {
@@ -95,7 +95,7 @@ async fn promote(
 }
 
 async fn rollback(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(model): Path<String>,
     caller: Caller,
 ) -> Result<Json<Release>, HttpError> {

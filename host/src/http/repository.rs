@@ -3,6 +3,8 @@
 //! Source: `extension_model_repository.md` and `extension_model_configuration.md` of
 //! triton-inference-server/server.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, Request, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -18,7 +20,7 @@ use crate::serving::{self, Error, Isolation, ModelState};
 /// The extensions that these routes are.
 pub(super) const EXTENSIONS: [&str; 2] = ["model_configuration", "model_repository"];
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/v2/repository/index", post(index))
         .route("/v2/repository/models/{model}/load", post(load))
@@ -56,7 +58,7 @@ struct IndexRequest {
     ready: bool,
 }
 
-async fn index(State(app): State<App>, request: Request) -> Result<Json<Vec<Entry>>, HttpError> {
+async fn index(State(app): State<Arc<App>>, request: Request) -> Result<Json<Vec<Entry>>, HttpError> {
     let asked = read::<IndexRequest>(&app, request).await?;
     let entries = app.registry.states().into_iter().map(Entry::from);
     Ok(Json(entries.filter(|entry| !asked.ready || entry.state == "READY").collect()))
@@ -69,7 +71,11 @@ struct LoadRequest {
     parameters: Map<String, Value>,
 }
 
-async fn load(State(app): State<App>, Path(model): Path<String>, request: Request) -> Result<(), HttpError> {
+async fn load(
+    State(app): State<Arc<App>>,
+    Path(model): Path<String>,
+    request: Request,
+) -> Result<(), HttpError> {
     let LoadRequest { parameters } = read(&app, request).await?;
     if parameters.keys().any(|name| name == "config" || name.starts_with("file:")) {
         let text = "a model is loaded from its folder; parameters `config` and `file:` are not supported";
@@ -80,7 +86,7 @@ async fn load(State(app): State<App>, Path(model): Path<String>, request: Reques
 
 /// No model depends on another, so that the parameter `unload_dependents` changes nothing.
 async fn unload(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(model): Path<String>,
     request: Request,
 ) -> Result<(), HttpError> {
@@ -101,7 +107,7 @@ async fn read<T: Default + for<'de> Deserialize<'de>>(app: &App, request: Reques
 }
 
 /// The model as a `ModelConfig` of Triton's. Shapes have their axis of rows, so `max_batch_size` is 0.
-async fn config(State(app): State<App>, Path(target): Path<Target>) -> Result<Json<Value>, HttpError> {
+async fn config(State(app): State<Arc<App>>, Path(target): Path<Target>) -> Result<Json<Value>, HttpError> {
     let deployment = app.registry.find(Some(&target.model), target.version.as_deref())?;
     let model = &deployment.metadata;
     let tensors = |tensors: &[TensorMetadata]| tensors.iter().map(tensor).collect::<Value>();

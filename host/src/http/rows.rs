@@ -1,5 +1,6 @@
 //! Predictions from rows of named features.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use axum::Router;
@@ -13,7 +14,7 @@ use super::error::HttpError;
 use super::{App, serve};
 use crate::serving::{Answer, Deployment, Observing, Question};
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/predict", post(one_default))
         .route("/predict/batch", post(batch_default))
@@ -22,13 +23,13 @@ pub(super) fn routes() -> Router<App> {
 }
 
 /// One row to the default model.
-async fn one_default(State(app): State<App>, request: Request) -> Result<Response, HttpError> {
+async fn one_default(State(app): State<Arc<App>>, request: Request) -> Result<Response, HttpError> {
     answer_one(app, None, request).await
 }
 
 /// One row to the named model.
 async fn one(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(model): Path<String>,
     request: Request,
 ) -> Result<Response, HttpError> {
@@ -36,20 +37,20 @@ async fn one(
 }
 
 /// A batch to the default model.
-async fn batch_default(State(app): State<App>, request: Request) -> Result<Response, HttpError> {
+async fn batch_default(State(app): State<Arc<App>>, request: Request) -> Result<Response, HttpError> {
     answer_batch(app, None, request).await
 }
 
 /// A batch to the named model.
 async fn batch(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(model): Path<String>,
     request: Request,
 ) -> Result<Response, HttpError> {
     answer_batch(app, Some(model), request).await
 }
 
-async fn answer_one(app: App, model: Option<String>, request: Request) -> Result<Response, HttpError> {
+async fn answer_one(app: Arc<App>, model: Option<String>, request: Request) -> Result<Response, HttpError> {
     serve(&app, model.as_deref(), None, request, |deployment, body, observing| {
         let schema = deployment.row_schema()?;
         Ok(question(schema, rows::parse_row(body, schema)?, observing))
@@ -57,7 +58,7 @@ async fn answer_one(app: App, model: Option<String>, request: Request) -> Result
     .await
 }
 
-async fn answer_batch(app: App, model: Option<String>, request: Request) -> Result<Response, HttpError> {
+async fn answer_batch(app: Arc<App>, model: Option<String>, request: Request) -> Result<Response, HttpError> {
     let max_rows = app.limits.rows;
     serve(&app, model.as_deref(), None, request, move |deployment, body, observing| {
         let schema = deployment.row_schema()?;

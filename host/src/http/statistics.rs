@@ -2,6 +2,7 @@
 //!
 //! Source: `extension_statistics.md` of triton-inference-server/server. The numbers are those behind `/metrics`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
@@ -17,19 +18,19 @@ use crate::serving::Deployment;
 /// The extension that these routes are.
 pub(super) const EXTENSION: &str = "statistics";
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/v2/models/stats", get(all))
         .route("/v2/models/{model}/stats", get(of_model))
         .route("/v2/models/{model}/versions/{version}/stats", get(of_model))
 }
 
-async fn all(State(app): State<App>) -> Json<Value> {
+async fn all(State(app): State<Arc<App>>) -> Json<Value> {
     answer(app.registry.deployments().iter().map(|deployment| &**deployment))
 }
 
 /// One version where the path names it, all otherwise.
-async fn of_model(State(app): State<App>, Path(target): Path<Target>) -> Result<Json<Value>, HttpError> {
+async fn of_model(State(app): State<Arc<App>>, Path(target): Path<Target>) -> Result<Json<Value>, HttpError> {
     let found = app.registry.find(Some(&target.model), target.version.as_deref())?;
     let deployments = app.registry.deployments();
     let asked = deployments.iter().map(|deployment| &**deployment).filter(|deployment| {

@@ -1,5 +1,7 @@
 //! The page of a model, which predicts in the browser, and here when it is asked to.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, header};
@@ -9,7 +11,7 @@ use axum::routing::get;
 use super::App;
 use super::error::HttpError;
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/ui", get(default))
         .route("/ui/", get(default))
@@ -32,7 +34,7 @@ const POLICY: (HeaderName, &str) = (
 const FRESH: (HeaderName, &str) = (header::CACHE_CONTROL, "no-cache");
 
 /// The page of the default model.
-async fn default(State(app): State<App>) -> Result<Response, HttpError> {
+async fn default(State(app): State<Arc<App>>) -> Result<Response, HttpError> {
     Ok(page(&app.registry.find(None, None)?.metadata.name))
 }
 
@@ -41,12 +43,12 @@ fn page(model: &str) -> Response {
     Redirect::temporary(&format!("/ui/{model}/")).into_response()
 }
 
-async fn index(state: State<App>, Path(model): Path<String>) -> Result<Response, HttpError> {
+async fn index(state: State<Arc<App>>, Path(model): Path<String>) -> Result<Response, HttpError> {
     file(state, Path((model, "index.html".into()))).await
 }
 
 async fn file(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path((model, path)): Path<(String, String)>,
 ) -> Result<Response, HttpError> {
     let deployment = app.registry.find(Some(&model), None)?;

@@ -1,6 +1,8 @@
 //! A page for people: the routes of the OpenAPI document, each with a form that asks it. It is part of the binary
 //! and loads nothing from elsewhere.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Response};
@@ -8,7 +10,7 @@ use axum::routing::get;
 
 use super::App;
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/docs", get(|| async { file("text/html", include_str!("page.html")) }))
         .route("/docs/page.css", get(|| async { file("text/css", include_str!("page.css")) }))

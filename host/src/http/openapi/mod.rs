@@ -5,6 +5,8 @@
 
 mod schema;
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -15,8 +17,9 @@ use super::{App, Gate};
 use crate::auth::API_KEY;
 use crate::serving::Deployment;
 
-pub(super) fn routes() -> Router<App> {
-    Router::new().route("/openapi.json", get(|State(app): State<App>| async move { Json(document(&app)) }))
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/openapi.json", get(|State(app): State<Arc<App>>| async move { Json(document(&app)) }))
 }
 
 fn document(app: &App) -> Value {
