@@ -22,7 +22,8 @@ pub(crate) fn run(setup: &Setup, report: &mut Report) -> Result<()> {
         title: "Resident memory".into(),
         note: format!(
             "After {requests} churn requests over {CLIENTS} connections, summed over the processes of a server. RSS \
-             counts a page in every process that maps it, PSS divides it among them."
+             counts a page as often as it is mapped, in several processes or for several sandboxes; PSS divides it \
+             among them, so that it is the memory that is taken."
         ),
         columns: ["process", "RSS", "PSS"].map(Into::into).to_vec(),
         rows: vec![],
@@ -34,13 +35,13 @@ pub(crate) fn run(setup: &Setup, report: &mut Report) -> Result<()> {
             let asked = server.post_many(&rows, requests, CLIENTS);
             asked.and_then(|()| server.memory()).map_err(|error| format!("{error:#}"))
         });
-        resident.push(add(&mut table, name, memory));
+        resident.push(add(&mut table, name, memory).rss);
     }
     let what = format!("resident memory after {requests} churn requests");
     report.comparisons.push(Comparison::new(what, resident[0].clone(), ONNXRUNTIME, resident[1].clone()));
 
     step("memory of many sandboxes");
-    let mut of_instances = |count: usize| -> Result<Cell> {
+    let mut of_instances = |count: usize| -> Result<Resident> {
         let memory = match setup.model("mobilenetv2") {
             Ok(model) => Ok(instances_in_a_process(setup, &model, count)?),
             Err(reason) => Err(reason),
@@ -48,20 +49,28 @@ pub(crate) fn run(setup: &Setup, report: &mut Report) -> Result<()> {
         Ok(add(&mut table, &format!("a host with MobileNetV2 sandboxes: {count}"), memory))
     };
     let (one, many) = (of_instances(1)?, of_instances(INSTANCES)?);
-    let what = format!("resident memory of {INSTANCES} sandboxes of MobileNetV2");
-    report.comparisons.push(Comparison::new(what, many, "of one", one));
+    for (measure, many, one) in [("PSS", many.pss, one.pss), ("RSS", many.rss, one.rss)] {
+        let what = format!("resident memory ({measure}) of {INSTANCES} sandboxes of MobileNetV2");
+        report.comparisons.push(Comparison::new(what, many, "of one", one));
+    }
     report.tables.push(table);
     Ok(())
 }
 
-fn add(table: &mut Table, name: &str, memory: Maybe<Memory>) -> Cell {
+/// The figures of a row.
+struct Resident {
+    rss: Cell,
+    pss: Cell,
+}
+
+fn add(table: &mut Table, name: &str, memory: Maybe<Memory>) -> Resident {
     let figures = match memory {
         Ok(memory) => [memory.rss, memory.pss].map(|bytes| Cell::Figure(bytes, Unit::Bytes)),
         Err(reason) => [Cell::absent(&reason), Cell::absent(&reason)],
     };
     let [rss, pss] = figures;
-    table.rows.push(vec![Cell::text(name), rss.clone(), pss]);
-    rss
+    table.rows.push(vec![Cell::text(name), rss.clone(), pss.clone()]);
+    Resident { rss, pss }
 }
 
 /// Measured in a process that does nothing else: this one has held other models.

@@ -33,12 +33,18 @@ pub(crate) fn edgewit(setup: &Setup, models: &Path, cache: &Path, flags: &[&str]
     command
 }
 
+/// No side writes a line for each request; the section `guards` says what Edgewit's costs.
+const NO_ACCESS_LOG: [&str; 2] = ["--log-level", "warn"];
+
 /// The server `name`, not yet started.
 pub(crate) fn command(setup: &Setup, name: &str, port: u16) -> Result<Command> {
     let models = root().join("models");
     Ok(match name {
-        FRESH => edgewit(setup, &models, &setup.cache, &[], port),
-        REUSED => edgewit(setup, &models, &setup.cache, &["--isolation", "reuse"], port),
+        FRESH => edgewit(setup, &models, &setup.cache, &NO_ACCESS_LOG, port),
+        REUSED => {
+            let flags = [&["--isolation", "reuse"], &NO_ACCESS_LOG[..]].concat();
+            edgewit(setup, &models, &setup.cache, &flags, port)
+        }
         BARE => {
             let mut command = Command::new(beside("edgewit-bench-bare-route")?);
             command.arg(format!("127.0.0.1:{port}"));
