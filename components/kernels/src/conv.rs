@@ -3,9 +3,14 @@
 //! Steps: [`Weights::new`] lays the weights out once; [`convolve`] takes, by shape, the depthwise loop, Winograd's
 //! algorithm or the matrix product.
 
+use crate::product::Part;
 use crate::simd::{self, F32x4, each};
 use crate::tile::{ROWS, Sums};
 use crate::{depthwise, product, winograd};
+
+mod inverted_residual;
+
+pub use inverted_residual::{Stage, inverted_residual};
 
 /// How a kernel goes over a plane: lengths are of rows, then columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -272,7 +277,9 @@ pub fn convolve(weights: &Weights, window: &Window, images: &[f32], finish: &Fin
                             &mut winograd_scratch,
                         );
                     } else {
-                        product::convolve(panels, rows, window, image, &finish, output, &mut product_scratch);
+                        let part = Part::whole(output_plane);
+                        let scratch = &mut product_scratch;
+                        product::convolve(panels, rows, window, image, &finish, output, &part, scratch);
                     }
                 }
             }

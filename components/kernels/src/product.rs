@@ -11,8 +11,26 @@ const DEPTH: usize = 512;
 /// Floats of a block of patches: 256 KB, which the second cache holds beside the weights that stream through.
 const BLOCK: usize = 1 << 16;
 
-/// The rows of the product for one image and one group: `weights` (`[rows / 4][depth][4]`, the last rows padded) by the
-/// patches of `image`, to `output` (`[rows][columns]`).
+/// Which outputs are computed, and where they go.
+pub(crate) struct Part {
+    /// The outputs of a channel, counted through its plane.
+    pub(crate) columns: Range<usize>,
+    /// Where the first of them goes, in the memory of the first channel.
+    pub(crate) start: usize,
+    /// From a channel to the next.
+    pub(crate) plane: usize,
+}
+
+impl Part {
+    /// All outputs of planes of `len`.
+    pub(crate) fn whole(len: usize) -> Self {
+        Self { columns: 0..len, start: 0, plane: len }
+    }
+}
+
+/// The `part` of the product for one image and one group: `weights` (`[rows / 4][depth][4]`, the last rows padded) by
+/// the patches of `image`, to `output`.
+#[expect(clippy::too_many_arguments, reason = "a matrix product has two factors, their shapes and a place")]
 pub(crate) fn convolve(
     weights: &[[f32; ROWS]],
     rows: usize,
@@ -20,17 +38,18 @@ pub(crate) fn convolve(
     image: &[f32],
     finish: &Finish<'_>,
     output: &mut [f32],
+    part: &Part,
     scratch: &mut Scratch,
 ) {
-    let columns = window.output[0] * window.output[1];
+    let Part { columns, start, plane } = part;
     let depth = weights.len() / rows.div_ceil(ROWS);
-    let parts = depth.div_ceil(DEPTH);
-    let part = depth.div_ceil(parts.max(1)).max(1);
-    let width = (BLOCK / part / COLUMNS * COLUMNS).max(COLUMNS);
-    for left in (0..columns).step_by(width) {
-        let block = left..columns.min(left + width);
-        for top in (0..depth).step_by(part) {
-            let steps = top..depth.min(top + part);
+    let slices = depth.div_ceil(DEPTH);
+    let slice = depth.div_ceil(slices.max(1)).max(1);
+    let width = (BLOCK / slice / COLUMNS * COLUMNS).max(COLUMNS);
+    for left in columns.clone().step_by(width) {
+        let block = left..columns.end.min(left + width);
+        for top in (0..depth).step_by(slice) {
+            let steps = top..depth.min(top + slice);
             let patches = scratch.gather(window, image, steps.clone(), block.clone());
             for (ix, panel) in weights.chunks_exact(depth).enumerate() {
                 let panel = &panel[steps.clone()];
@@ -39,11 +58,11 @@ pub(crate) fn convolve(
                 {
                     let mut place = Place {
                         output: &mut *output,
-                        columns,
+                        plane: *plane,
                         first_row,
                         rows: ROWS.min(rows - first_row),
-                        column,
-                        width: COLUMNS.min(columns - column),
+                        column: start + column - columns.start,
+                        width: COLUMNS.min(columns.end - column),
                     };
                     let mut sums = if top == 0 { finish.bias(first_row) } else { place.read() };
                     tile::multiply(panel, patches, &mut sums);
@@ -60,7 +79,7 @@ pub(crate) fn convolve(
 /// Where a tile lies in the output.
 struct Place<'a> {
     output: &'a mut [f32],
-    columns: usize,
+    plane: usize,
     first_row: usize,
     rows: usize,
     column: usize,
@@ -69,7 +88,7 @@ struct Place<'a> {
 
 impl Place<'_> {
     fn start(&self, row: usize) -> usize {
-        (self.first_row + row) * self.columns + self.column
+        (self.first_row + row) * self.plane + self.column
     }
 
     fn read(&self) -> Sums {
@@ -129,6 +148,11 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
+    /// With room for `floats` of patches, as far as a block has it.
+    pub(crate) fn of(floats: usize) -> Self {
+        Self { patches: Vec::with_capacity(floats.min(BLOCK).div_ceil(COLUMNS)), ..Self::default() }
+    }
+
     /// The `steps` (channel, then row and column of the kernel) of the patches of the `columns` (row and column of the
     /// output): `[columns / 8][steps][8]`, the last columns padded with what may be there.
     fn gather(

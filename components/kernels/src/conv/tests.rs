@@ -242,3 +242,69 @@ fn each_channel_has_a_factor() {
         assert_eq!(scaled, Weights::new(&of_values, channels, groups, depth));
     }
 }
+
+/// The three convolutions of `cases` one after the other, and at once.
+fn check_inverted_residual(cases: [Case; 3]) {
+    let of = |seed: u64, case: Case| {
+        let depth = case.inputs / case.groups * case.window.kernel[0] * case.window.kernel[1];
+        let values = numbers(case.channels * depth, seed);
+        (
+            Weights::new(&values, case.channels, case.groups, case.inputs / case.groups),
+            numbers(case.channels, seed + 1),
+        )
+    };
+    let [first, middle, last] =
+        [(1, cases[0]), (3, cases[1]), (5, cases[2])].map(|(seed, case)| of(seed, case));
+    let area = |[height, width]: [usize; 2]| height * width;
+    let count = cases[0].count;
+    let images = numbers(count * cases[0].inputs * area(cases[0].window.input), 7);
+    let added = numbers(count * cases[2].channels * area(cases[2].window.output), 8);
+    let finish = |bias, add| Finish { bias, add, floor: -0.5, ceiling: 0.75 };
+    let stage = |part: usize, (weights, bias), add| Stage {
+        weights,
+        window: cases[part].window,
+        finish: finish(bias, add),
+    };
+    let stages = [
+        &stage(0, (&first.0, &first.1[..]), None),
+        &stage(1, (&middle.0, &middle.1[..]), None),
+        &stage(2, (&last.0, &last.1[..]), Some(&added[..])),
+    ];
+    let mut expected = images.clone();
+    for (stage, case) in stages.iter().zip(cases) {
+        let mut output = vec![f32::NAN; count * case.channels * area(case.window.output)];
+        convolve(stage.weights, &stage.window, &expected, &stage.finish, &mut output);
+        expected = output;
+    }
+    let mut output = vec![f32::NAN; expected.len()];
+    inverted_residual(stages, &images, &mut output);
+    assert!(output == expected, "{:?}", cases.map(|case| case.window));
+}
+
+#[test]
+fn three_in_a_row_are_three_one_after_the_other() {
+    // Few enough channels for one band, and so many that a row is one.
+    for channels in [5, 96, 1300] {
+        for (size, kernel, strides, dilations) in [
+            ([9, 8], [3, 3], [1, 1], [1, 1]),
+            ([28, 30], [3, 3], [2, 2], [1, 1]),
+            ([17, 12], [5, 5], [1, 2], [2, 1]),
+            ([7, 7], [4, 2], [3, 1], [1, 1]),
+            ([6, 5], [1, 1], [1, 1], [1, 1]),
+        ] {
+            for before in [[0, 0], [1, 1], [kernel[0] * dilations[0] - 1, 2]] {
+                let first = case(3, channels, size, [1, 1]).count(2);
+                let middle = case(channels, channels, size, kernel)
+                    .groups(channels)
+                    .strides(strides)
+                    .dilations(dilations)
+                    .before(before);
+                let last = case(channels, 6, middle.window.output, [1, 1]);
+                check_inverted_residual([first, middle, last]);
+            }
+        }
+    }
+    let first = case(3, 32, [40, 36], [3, 3]).strides([2, 2]);
+    let middle = case(32, 32, first.window.output, [3, 3]).groups(32);
+    check_inverted_residual([first, middle, case(32, 16, middle.window.output, [1, 1])]);
+}

@@ -4,7 +4,8 @@
 //! Inputs: `[N, C, W]` or `[N, C, H, W]`, weights `[M, C / group, ..]`, bias `[M]`. Output: `[N, M, ..]` of the input's
 //! type. Errors: upstream's.
 //!
-//! The operator takes any N, so that one plan serves every batch, and takes in what follows it: see [`fuse`].
+//! The operator takes any N, so that one plan serves every batch, and takes in what follows it: see [`fuse`]. In the end
+//! three of them may become one: see [`inverted_residual`].
 
 use edgewit_kernels::conv::{Finish, Weights, Window, convolve};
 use tract_onnx::model::ParsingContext;
@@ -17,6 +18,7 @@ use crate::typed::{self, Limits, Own};
 use crate::upstream;
 
 mod fuse;
+mod inverted_residual;
 #[cfg(test)]
 mod tests;
 
@@ -45,6 +47,7 @@ impl Own for Images {
 #[derive(Clone, Debug)]
 pub(super) struct Convolution {
     spec: PoolSpec,
+    groups: usize,
     weights: Arc<Weights>,
     bias: Arc<[f32]>,
     adds: bool,
@@ -56,7 +59,8 @@ impl PartialEq for Convolution {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.weights, &other.weights)
             && Arc::ptr_eq(&self.bias, &other.bias)
-            && (&self.spec, self.adds, self.limits) == (&other.spec, other.adds, other.limits)
+            && (&self.spec, self.groups) == (&other.spec, other.groups)
+            && (self.adds, self.limits) == (other.adds, other.limits)
     }
 }
 
@@ -92,11 +96,17 @@ impl Convolution {
         let weights = Weights::new(elements(weights)?, spec.output_channels, op.group, inputs);
         Ok(Some(Self {
             spec: spec.clone(),
+            groups: op.group,
             weights: Arc::new(weights),
             bias: bias.into(),
             adds: false,
             limits: Limits::NONE,
         }))
+    }
+
+    /// What is done to the sums, with what is added to them.
+    fn finish<'a>(&'a self, add: Option<&'a [f32]>) -> Finish<'a> {
+        Finish { bias: &self.bias, add, floor: self.limits.floor, ceiling: self.limits.ceiling }
     }
 
     /// The way of the kernel over an image of such a height and width; without a height it is one row.
@@ -134,12 +144,7 @@ impl EvalOp for Convolution {
         let shape = self.spec.output_shape(x.shape())?.shape;
         // The kernels write every element; clearing them first costs little beside that.
         let mut output = Tensor::zero::<f32>(&shape)?;
-        let finish = Finish {
-            bias: &self.bias,
-            add: inputs.get(1).map(|add| elements(add)).transpose()?,
-            floor: self.limits.floor,
-            ceiling: self.limits.ceiling,
-        };
+        let finish = self.finish(inputs.get(1).map(|add| elements(add)).transpose()?);
         let window = self.window(&x.shape()[2..]);
         let mut plain = output.try_as_plain_ram_mut()?;
         let to = plain.as_slice_mut::<f32>()?;
@@ -165,6 +170,10 @@ impl TypedOp for Convolution {
 
     fn declutter(&self, model: &TypedModel, node: &TypedNode) -> TractResult<Option<TypedModelPatch>> {
         fuse::successor(self, model, node)
+    }
+
+    fn codegen(&self, model: &TypedModel, node: &TypedNode) -> TractResult<Option<TypedModelPatch>> {
+        inverted_residual::fused(self, model, node)
     }
 
     as_op!();

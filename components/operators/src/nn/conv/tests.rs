@@ -2,6 +2,7 @@
 
 use tract_onnx::pb::{ModelProto, NodeProto};
 
+use super::inverted_residual::InvertedResidual;
 use super::*;
 use crate::testing::{float, initializer, int, ints, model, numbers, run_model, step};
 
@@ -27,7 +28,8 @@ fn check(nodes: &[NodeProto], x: &Tensor, constants: &[(&str, &Tensor)], others:
         let plan = plan.into_optimized().unwrap().into_runnable().unwrap();
         let expected = plan.run(tvec!(x.clone().into_tvalue())).unwrap();
         let model = optimised(&proto);
-        let left = model.nodes.iter().filter(|node| !node.op_is::<Convolution>() && !node.inputs.is_empty());
+        let ours = |node: &TypedNode| node.op_is::<Convolution>() || node.op_is::<InvertedResidual>();
+        let left = model.nodes.iter().filter(|node| !ours(node) && !node.inputs.is_empty());
         let left = left.map(|node| node.op.name().to_string()).collect::<Vec<_>>();
         assert_eq!(left.len(), others, "{left:?}");
         let got = run_model(proto, x).unwrap();
@@ -122,4 +124,51 @@ fn weights_of_the_run_are_upstreams() {
     let conv = [step("Conv", &["x", "x"], "y", vec![])];
     let model = optimised(&graph(conv.to_vec(), &x, false, &[]));
     assert!(!model.nodes.iter().any(|node| node.op_is::<Convolution>()));
+}
+
+/// Eight channels widened to 24, filtered with steps of two or not, and narrowed again.
+fn inverted_residual(steps: i64, shortcut: bool) -> Vec<NodeProto> {
+    let limits = |from, to| step("Clip", &[from, "low", "high"], to, vec![]);
+    let filter = vec![ints("pads", &[1, 1, 1, 1]), ints("strides", &[steps, steps]), int("group", 24)];
+    let mut nodes = vec![
+        step("Conv", &["x", "widen", "b"], "widened", vec![]),
+        limits("widened", "w"),
+        step("Conv", &["w", "filter"], "filtered", filter),
+        limits("filtered", "f"),
+        step("Conv", &["f", "narrow"], if shortcut { "narrowed" } else { "y" }, vec![]),
+    ];
+    if shortcut {
+        nodes.push(step("Add", &["x", "narrowed"], "y", vec![]));
+    }
+    nodes
+}
+
+#[test]
+fn an_inverted_residual_is_one_operator() {
+    let x = numbers(&[2, 8, 11, 14], 5);
+    let constants = [
+        ("widen", &numbers(&[24, 8, 1, 1], 7)),
+        ("b", &numbers(&[24], 3)),
+        ("filter", &numbers(&[24, 1, 3, 3], 5)),
+        ("narrow", &numbers(&[8, 24, 1, 1], 9)),
+        ("low", &tensor0(0f32)),
+        ("high", &tensor0(6f32)),
+    ];
+    for (nodes, read_elsewhere) in [
+        (inverted_residual(1, true), false),
+        (inverted_residual(2, false), false),
+        ([inverted_residual(1, false), vec![step("Relu", &["f"], "y2", vec![])]].concat(), true),
+    ] {
+        let mut proto = graph(nodes.clone(), &x, false, &constants);
+        if read_elsewhere {
+            let graph = proto.graph.as_mut().unwrap();
+            let mut second = graph.output[0].clone();
+            second.name = "y2".into();
+            graph.output.push(second);
+        } else {
+            check(&nodes, &x, &constants, 0);
+        }
+        let blocks = optimised(&proto).nodes.iter().filter(|node| node.op_is::<InvertedResidual>()).count();
+        assert_eq!(blocks, usize::from(!read_elsewhere));
+    }
 }
