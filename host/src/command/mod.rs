@@ -4,6 +4,7 @@ mod baseline;
 mod check;
 mod config;
 mod export;
+mod drift;
 mod feedback;
 mod health;
 mod inspect;
@@ -16,6 +17,7 @@ mod registry;
 mod releases;
 mod report;
 mod serve;
+mod sample;
 mod verify;
 mod web;
 
@@ -58,6 +60,7 @@ enum Command {
     Oci(oci::OciArgs),
     Baseline(baseline::BaselineArgs),
     Feedback(feedback::FeedbackArgs),
+    Drift(drift::DriftArgs),
     Export(export::ExportArgs),
     Report(report::ReportArgs),
 }
@@ -92,6 +95,7 @@ impl Cli {
             Command::Feedback(args) => feedback::run(args),
             Command::Export(args) => export::run(args),
             Command::Report(args) => report::run(args),
+            Command::Drift(args) => drift::run(args),
         }
     }
 }
