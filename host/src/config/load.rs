@@ -11,9 +11,10 @@ use super::{ServeFlags, Settings};
 /// What is read where no file is named.
 const FILE: &str = "edgewit.toml";
 /// Variables that are no settings of a file; the last are cargo's, when it built what it runs.
-const OTHERS: [&str; 5] = [
+const OTHERS: [&str; 6] = [
     super::access::API_KEYS,
     "EDGEWIT_TEST_FULL",
+    "EDGEWIT_UPDATE",
     "EDGEWIT_EDGE",
     "EDGEWIT_PREDICTOR",
     "EDGEWIT_PREDICTOR_DIGEST",
