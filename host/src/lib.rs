@@ -3,9 +3,11 @@
 //! [`command`] is the command line, a thin layer over [`pack`] (ONNX to component),
 //! [`golden`] (known answers), [`web`] (component to page), [`store`] and [`release`] (which versions there are, and which
 //! answer), [`serving`] (which model answers, where) and [`http`]; all of them stand on [`runtime`], the only place that names
-//! wasmtime. What was answered goes to [`records`] and [`monitor`].
+//! wasmtime. What was answered goes to [`records`] and [`monitor`]; [`backup`] copies
+//! what hosts share.
 
 pub mod auth;
+pub mod backup;
 pub mod command;
 pub mod config;
 pub mod digest;

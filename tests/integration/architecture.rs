@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use edgewit_tests::root;
 
 /// Modules of the host from the bottom up; one may use those below it.
-const STOREYS: [(&str, u8); 19] = [
+const STOREYS: [(&str, u8); 20] = [
     ("digest", 0),
     ("telemetry", 0),
     ("auth", 1),
@@ -24,6 +24,7 @@ const STOREYS: [(&str, u8); 19] = [
     ("oci", 4),
     ("web", 4),
     ("release", 5),
+    ("backup", 6),
     ("http", 6),
     ("config", 7),
     ("command", 8),

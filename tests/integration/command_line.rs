@@ -78,7 +78,7 @@ fn a_bad_row_in_a_file_is_named() {
 
 #[test]
 fn every_command_has_help_and_a_bad_path_is_named() {
-    for command in ["pack", "inspect", "predict", "verify", "serve", "key"] {
+    for command in ["pack", "inspect", "predict", "verify", "serve", "key", "drift", "backup", "restore"] {
         let help = run([command, "--help"]);
         assert_eq!(help.code, Some(0));
         assert!(help.out.contains("Usage: edgewit"), "{}", help.out);

@@ -80,8 +80,10 @@ fn every_test_of_the_checklist_is_one() {
 #[test]
 fn every_setting_that_is_named_is_one() {
     let reference = fs::read_to_string(root().join("docs/reference.md")).expect("it can be read");
-    let sections =
-        ["server", "tls", "models", "registry", "limits", "auth", "cors", "cache", "logs", "traces"];
+    let sections = [
+        "server", "tls", "models", "registry", "limits", "auth", "cors", "cache", "logs", "traces",
+        "records", "drift",
+    ];
     for document in documents() {
         let text = fs::read_to_string(&document).expect("it can be read");
         for word in text.split('`').skip(1).step_by(2) {

@@ -139,17 +139,56 @@ fn a_model_without_a_baseline_says_how_to_make_one() {
     assert_eq!(edgewit_tests::server::shared().client.get("/models/nothing/drift").status, 404);
 }
 
+/// Rows as CSV, with a header.
+fn csv(rows: &[Value]) -> String {
+    let header = rows[0].as_object().expect("a row").keys().cloned().collect::<Vec<_>>();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let line = |row: &Value| header.iter().map(|name| text(&row[name])).collect::<Vec<_>>().join(",");
+    format!("{}\n{}\n", header.join(","), rows.iter().map(line).collect::<Vec<_>>().join("\n"))
+}
+
+#[test]
+fn a_file_of_rows_is_held_against_the_baseline() {
+    let folder = tempfile::tempdir().expect("a folder");
+    copy_model("churn", folder.path(), "", "");
+    let (model, data) = (folder.path().join("churn/1"), folder.path().join("data.csv"));
+    let rows = |count: i64, tenure: fn(i64) -> i64| {
+        let rows = (0..count).map(|ix| crate::customer_with("tenure", json!(tenure(ix)))).collect::<Vec<_>>();
+        std::fs::write(&data, csv(&rows)).expect("written");
+    };
+    let drift = |more: &[&str]| {
+        let paths = [data.to_str(), Some("--model"), model.to_str()].map(|path| path.expect("text"));
+        run([&["drift"][..], &paths, more].concat())
+    };
+    rows(400, |ix| ix % 73);
+    let none = drift(&[]);
+    assert!(none.code == Some(1) && none.err.contains("`edgewit baseline` makes one"), "{}", none.err);
+    let made = run([Path::new("baseline"), &data, Path::new("--model"), &model]);
+    assert_eq!(made.code, Some(0), "{}", made.err);
+    rows(300, |ix| ix * 7 % 73);
+    let same = drift(&[]);
+    assert!(same.code == Some(0) && !same.out.contains("drifted"), "{}{}", same.out, same.err);
+
+    rows(300, |ix| 60 + ix % 13);
+    let other = drift(&[]);
+    assert_eq!(other.code, Some(1), "{}", other.err);
+    let drifted = other.out.lines().filter(|line| line.contains("drifted")).collect::<Vec<_>>();
+    assert!(drifted[0].starts_with("tenure "), "{}", other.out);
+    let told: Value = serde_json::from_str(&drift(&["--json"]).out).expect("JSON");
+    assert_eq!(told["drifted"], json!(["tenure"]));
+    assert_eq!(drift(&["--threshold", "100"]).code, Some(0));
+    rows(100, |ix| ix % 73);
+    let few = drift(&[]);
+    assert!(few.err.contains("expected at least 200 rows, got 100"), "{}", few.err);
+}
+
 #[test]
 fn a_baseline_is_the_same_of_csv_and_parquet() {
     let folder = tempfile::tempdir().expect("a folder");
     copy_model("churn", folder.path(), "", "");
     let rows = (0..40).map(|ix| crate::customer_with("tenure", json!(ix))).collect::<Vec<_>>();
-    let header = rows[0].as_object().expect("a row").keys().cloned().collect::<Vec<_>>();
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let line = |row: &Value| header.iter().map(|name| text(&row[name])).collect::<Vec<_>>().join(",");
-    let csv = format!("{}\n{}\n", header.join(","), rows.iter().map(line).collect::<Vec<_>>().join("\n"));
     let (of_csv, of_parquet) = (folder.path().join("data.csv"), folder.path().join("data.parquet"));
-    std::fs::write(&of_csv, csv).expect("written");
+    std::fs::write(&of_csv, csv(&rows)).expect("written");
     let python = edgewit_tests::root().join("tests/statistics");
     let Some(python) =
         xtask::python::environment(&python.join("requirements.txt"), false).expect("the packages")

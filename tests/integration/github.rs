@@ -58,7 +58,7 @@ fn the_workflow_runs_commands_that_there_are() {
         .lines()
         .map(|line| line.trim().trim_start_matches("run: ").trim_start_matches("pushed=$(./"));
     let commands = lines.filter_map(|line| line.strip_prefix("edgewit ")).collect::<Vec<_>>();
-    assert_eq!(commands.len(), 5, "{commands:?}");
+    assert_eq!(commands.len(), 6, "{commands:?}");
     for command in commands {
         let words = command.split(' ').take_while(|word| word.chars().all(|c| c.is_ascii_lowercase()));
         let words = words.collect::<Vec<_>>();

@@ -6,7 +6,6 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use edgewit_tests::command::edgewit;
-use edgewit_tests::http::Client;
 use edgewit_tests::load::{Load, Target};
 use edgewit_tests::server::Server;
 use edgewit_tests::tls::Authority;
@@ -15,6 +14,9 @@ use tempfile::TempDir;
 
 use crate::hand_over::{BODY, sign};
 use crate::metrics::value;
+
+/// Clients of each kind that the load has.
+const EACH: usize = 2;
 
 /// Two places where a host may run, and clients of what is in front of them.
 struct Fleet {
@@ -52,8 +54,15 @@ impl Fleet {
     }
 
     fn load(&self) -> Load {
-        Load::start(&Target::Tls(self.front, self.authority.client()), 2, BODY)
+        Load::start(&Target::Tls(self.front, self.authority.client()), EACH, BODY)
     }
+}
+
+/// Ends the load, of which nothing was lost.
+fn expect_none_lost(load: Load) {
+    let (answered, failures) = load.stop();
+    assert!(failures.is_empty(), "{failures:#?} beside {answered} that were answered");
+    println!("{answered} requests, none lost");
 }
 
 /// How many predictions were asked of a host.
@@ -135,9 +144,7 @@ fn nginx_loses_nothing_when_a_host_is_killed() {
     // It comes back, and is asked again.
     let a = fleet.host(0);
     wait_for_requests(&a, 50.0);
-    let (answered, failures) = load.stop();
-    assert!(failures.is_empty(), "{failures:#?} beside {answered} that were answered");
-    println!("{answered} requests, none lost");
+    expect_none_lost(load);
 }
 
 #[test]
@@ -153,9 +160,7 @@ fn nginx_loses_nothing_between_one_host_and_two() {
     a.terminate();
     assert_eq!(a.wait().code(), Some(0));
     wait_for_requests(&b, 50.0);
-    let (answered, failures) = load.stop();
-    assert!(failures.is_empty(), "{failures:#?} beside {answered} that were answered");
-    println!("{answered} requests, none lost");
+    expect_none_lost(load);
 }
 
 #[test]
@@ -181,11 +186,7 @@ fn nginx_keeps_the_inside_to_itself_and_says_what_is_wrong() {
     drop(nginx);
 }
 
-#[test]
-fn caddy_loses_nothing_when_a_host_stops() {
-    let Some(mut program) = tool("caddy", "caddy") else { return };
-    let fleet = Fleet::new();
-    let (mut a, b) = (fleet.host(0), fleet.host(1));
+fn caddy(fleet: &Fleet, program: &mut Command) -> Front {
     let pair = fleet.authority.issue("caddy");
     let (port, certificate, key) = (fleet.front.port(), pair.certificate.display(), pair.key.display());
     let site = format!("{{\n admin off\n auto_https off\n}}\n:{port} {{\n tls {certificate} {key}\n");
@@ -198,16 +199,41 @@ fn caddy_loses_nothing_when_a_host_stops() {
     adapt(&deployed("edge/Caddyfile"), &changes, &file);
     program.args(["run", "--adapter", "caddyfile", "--config"]).arg(&file).env("HOME", fleet.folder.path());
     program.stderr(std::fs::File::create(fleet.path("caddy.log")).expect("a file"));
-    let _caddy = Front::start(&mut program, fleet.front);
-    let client = Client::new(format!("http://{}", fleet.places[0]));
-    assert_eq!(client.get("/health/ready").status, 200);
+    Front::start(program, fleet.front)
+}
+
+#[test]
+fn caddy_loses_nothing_when_a_host_stops() {
+    let Some(mut program) = tool("caddy", "caddy") else { return };
+    let fleet = Fleet::new();
+    let (mut a, b) = (fleet.host(0), fleet.host(1));
+    let _caddy = caddy(&fleet, &mut program);
     let load = fleet.load();
     wait_for_requests(&a, 50.0);
     wait_for_requests(&b, 50.0);
     a.terminate();
     assert_eq!(a.wait().code(), Some(0));
     wait_for_requests(&b, 50.0);
+    expect_none_lost(load);
+}
+
+#[test]
+fn caddy_loses_only_what_is_on_its_way_to_a_host_that_is_killed() {
+    let Some(mut program) = tool("caddy", "caddy") else { return };
+    let fleet = Fleet::new();
+    let (a, b) = (fleet.host(0), fleet.host(1));
+    let _caddy = caddy(&fleet, &mut program);
+    let load = fleet.load();
+    wait_for_requests(&a, 50.0);
+    wait_for_requests(&b, 50.0);
+    // SIGKILL, with requests on their way to it.
+    drop(a);
+    wait_for_requests(&b, 200.0);
+    // It comes back, and is asked again.
+    let a = fleet.host(0);
+    wait_for_requests(&a, 50.0);
     let (answered, failures) = load.stop();
-    assert!(failures.is_empty(), "{failures:#?} beside {answered} that were answered");
-    println!("{answered} requests, none lost");
+    // One of each client may have been on its way.
+    assert!(failures.len() <= 2 * EACH, "{failures:#?} beside {answered} that were answered");
+    println!("{answered} requests, {} lost on their way: {failures:?}", failures.len());
 }

@@ -3,6 +3,7 @@
 mod architecture;
 mod attacks;
 mod auth;
+mod backup;
 mod bad_models;
 mod bad_requests;
 mod batching;

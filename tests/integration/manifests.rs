@@ -9,6 +9,7 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 use edgewit::config::Settings;
+use edgewit_tests::command::edgewit;
 use edgewit_tests::root;
 use edgewit_tests::tool::{deployed, output, tool};
 use xtask::python::{self, Python};
@@ -147,6 +148,40 @@ fn a_pod_has_the_time_that_its_settings_want() {
     assert!(deployment.contains(&format!("cpu: \"{}\"", settings.server.workers.expect("a number"))));
     let memory = settings.limits.memory_mb * settings.server.workers.expect("a number");
     assert!(memory <= 1024, "sandboxes may take {memory} MiB of the 1024 of a pod");
+}
+
+#[test]
+fn compose_gives_the_host_settings_that_there_are() {
+    let compose = deployed("docker/compose.yaml");
+    let host =
+        compose.split("\n  edgewit:\n").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("a host");
+    let settings = host.lines().filter_map(|line| line.trim().split_once(": "));
+    let settings = settings.filter(|(name, _)| name.starts_with("EDGEWIT_") || name.starts_with("AWS_"));
+    let settings = settings.map(|(name, value)| (name, value.trim_matches('"'))).collect::<Vec<_>>();
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = folder.path().join("keys.toml");
+    fs::write(&keys, crate::auth::key(&["shop"]).1).expect("written");
+    let mut check = edgewit();
+    check.args(["config", "check"]).current_dir(folder.path()).env("EDGEWIT_LISTEN", "0.0.0.0:8080");
+    let said = output(check.envs(settings.iter().copied()).env("EDGEWIT_AUTH_KEYS", keys));
+    assert!(said.starts_with("ok: ") && !said.contains("warning"), "{said}");
+    let value = |name: &str| settings.iter().find(|(known, _)| *known == name).expect("it is set").1;
+    // The names in the addresses are those of services.
+    assert!(compose.contains("\n  s3:\n") && value("AWS_ENDPOINT") == "http://s3:8333");
+    assert!(compose.contains("\n  postgres:\n") && value("EDGEWIT_RECORDS_STORE").contains("@postgres/"));
+    assert_eq!(value("EDGEWIT_REGISTRY").strip_prefix("s3://"), Some("models"));
+    assert!(compose.contains("S3_BUCKET: models"));
+}
+
+#[test]
+fn what_the_image_is_built_of_is_not_ignored() {
+    let workspace = fs::read_to_string(root().join("Cargo.toml")).expect("it can be read");
+    let workspace: toml::Table = toml::from_str(&workspace).expect("TOML");
+    let ignored = deployed("docker/Containerfile.dockerignore");
+    for member in workspace["workspace"]["members"].as_array().expect("a list") {
+        let folder = member.as_str().and_then(|path| path.split('/').next()).expect("a path");
+        assert!(ignored.lines().any(|line| line.starts_with(&format!("!{folder}"))), "{folder} is left out");
+    }
 }
 
 #[test]

@@ -67,5 +67,8 @@ fn predictions_go_on_while_postgresql_is_away_and_are_recorded_when_it_is_back()
     assert_eq!(stored(&postgres.url).len(), 11 + more);
     let metrics = server.client.get("/metrics").text;
     assert_eq!(value(&metrics, "edgewit_records_stored_total"), (11 + more) as f64);
-    assert!(!metrics.contains("edgewit_records_lost_total{"), "{metrics}");
+    for reason in ["queue", "store", "unreadable"] {
+        let lost = format!(r#"edgewit_records_lost_total{{reason="{reason}"}}"#);
+        assert_eq!(value(&metrics, &lost), 0.0, "{metrics}");
+    }
 }

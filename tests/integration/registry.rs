@@ -16,7 +16,7 @@ use xtask::python;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn until(what: &str, holds: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < PATIENCE, "{what} never came");

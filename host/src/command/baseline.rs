@@ -4,20 +4,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Args;
 use edgewit_core::RowSchema;
-use edgewit_core::rows::{Feature, Rows};
+use edgewit_core::rows::Feature;
 use edgewit_statistics::drift::{Baseline, Distribution, Kind, Value};
 
-use super::Workshop;
+use super::sample::Sample;
 use crate::config::CacheArgs;
-use crate::pack;
-use crate::pack::PREDICTOR;
 use crate::pack::source::{BASELINE, Source};
-use crate::records::{Reading, kind};
-use crate::runtime::{Instance, Limits, Loader};
-use crate::table::{self, Row};
+use crate::records::{Row, kind};
 
 /// Describe the data that a model was trained on, so that drift from them is noticed.
 ///
@@ -38,48 +34,24 @@ pub(super) struct BaselineArgs {
     cache: CacheArgs,
 }
 
-/// Rows in one call.
-const CHUNK: usize = 1000;
-
 pub(super) fn run(args: BaselineArgs) -> Result<ExitCode> {
-    let workshop = Workshop::open(&args.cache)?;
     let source = Source::read(&args.model)?;
-    let loader = Loader::new(&workshop.engine, &workshop.compiled, PREDICTOR)?;
-    let mut instance = pack::load(&loader, &source, &Limits::packing())?.instance;
-    let schema = RowSchema::new(&instance.metadata()?)?;
-    let path = args.data.display();
-    let bytes = std::fs::read(&args.data).with_context(|| path.to_string())?;
-    let parquet = args.data.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
-    let table = match parquet {
-        true => table::parquet(bytes, &schema),
-        false => table::csv(&bytes, &schema).map_err(anyhow::Error::from),
-    };
-    let table = table.with_context(|| path.to_string())?;
-    let count = table.rows.len();
-    ensure!(count > 0, "{path}: there is no row");
-    if !table.unused.is_empty() {
-        eprintln!("not features of the model, left out: {}", table.unused.join(", "));
-    }
-
-    let mut columns = Columns::new(&schema);
-    for (ix, chunk) in table.rows.chunks(CHUNK).enumerate() {
-        columns.read(&mut instance, &schema, chunk.to_vec()).with_context(|| {
-            format!("{path}: in the {CHUNK} rows from row {} on, counted from 0", ix * CHUNK)
-        })?;
-    }
-    let (features, predictions) = columns.finish(&schema);
+    let mut sample = Sample::open(&args.data, &source, &args.cache)?;
+    let mut columns = Columns::new(&sample.schema);
+    sample.each(|row| columns.push(row))?;
+    let (features, predictions) = columns.finish(&sample.schema);
     let baseline = Baseline {
         digest: source.digest.clone(),
         created: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         source: args.data.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-        rows: count as u64,
+        rows: sample.len() as u64,
         features,
         predictions,
     };
     let output = args.output.unwrap_or_else(|| source.folder.join(BASELINE));
     let text = serde_json::to_string(&baseline)? + "\n";
     std::fs::write(&output, text).with_context(|| output.display().to_string())?;
-    println!("{}: {} features of {count} rows", output.display(), baseline.features.len());
+    println!("{}: {} features of {} rows", output.display(), baseline.features.len(), sample.len());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -99,19 +71,14 @@ impl Columns {
         Columns { features, labels: vec![], scores: vec![] }
     }
 
-    fn read(&mut self, instance: &mut Instance, schema: &RowSchema, rows: Vec<Row>) -> Result<()> {
-        let rows = Rows::from_values(schema, rows)?;
-        let outputs = instance.predict(rows.inputs.clone(), schema.requested_outputs())?;
-        for row in Reading::new(schema, &rows, &outputs)?.rows() {
-            for (feature, values) in &mut self.features {
-                values.push(row.feature(*feature).into_owned());
-            }
-            if row.task() == "classification" {
-                self.labels.push(row.prediction().map_or(Value::Missing, Value::Category).into_owned());
-            }
-            self.scores.push(row.score().map_or(Value::Missing, Value::Number));
+    fn push(&mut self, row: &Row<'_>) {
+        for (feature, values) in &mut self.features {
+            values.push(row.feature(*feature).into_owned());
         }
-        Ok(())
+        if row.task() == "classification" {
+            self.labels.push(row.prediction().map_or(Value::Missing, Value::Category).into_owned());
+        }
+        self.scores.push(row.score().map_or(Value::Missing, Value::Number));
     }
 
     fn finish(self, schema: &RowSchema) -> (Vec<Distribution>, Vec<Distribution>) {

@@ -1,8 +1,10 @@
 //! The command line: one file for each command, each a thin layer over the library.
 
+mod backup;
 mod baseline;
 mod check;
 mod config;
+mod drift;
 mod export;
 mod feedback;
 mod health;
@@ -15,6 +17,7 @@ mod predict;
 mod registry;
 mod releases;
 mod report;
+mod sample;
 mod serve;
 mod verify;
 mod web;
@@ -57,9 +60,12 @@ enum Command {
     Status(releases::StatusArgs),
     Oci(oci::OciArgs),
     Baseline(baseline::BaselineArgs),
+    Drift(drift::DriftArgs),
     Feedback(feedback::FeedbackArgs),
     Export(export::ExportArgs),
     Report(report::ReportArgs),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
 }
 
 impl Cli {
@@ -89,9 +95,12 @@ impl Cli {
             Command::Status(args) => releases::status(args),
             Command::Oci(args) => oci::run(args),
             Command::Baseline(args) => baseline::run(args),
+            Command::Drift(args) => drift::run(args),
             Command::Feedback(args) => feedback::run(args),
             Command::Export(args) => export::run(args),
             Command::Report(args) => report::run(args),
+            Command::Backup(args) => backup::backup(args),
+            Command::Restore(args) => backup::restore(args),
         }
     }
 }

@@ -7,6 +7,7 @@ mod flags;
 mod load;
 mod monitoring;
 mod settings;
+mod shared;
 
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ pub use settings::{
     AuthSettings, CacheSettings, CorsSettings, LimitSettings, LogSettings, ModelSettings, RegistrySettings,
     ServerSettings, Settings, TlsSettings, TraceSettings,
 };
+pub use shared::{Shared, SharedArgs};
 
 /// Where packed components and machine code are kept between runs.
 #[derive(Debug, Clone, Args)]

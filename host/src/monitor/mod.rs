@@ -15,12 +15,11 @@ use edgewit_statistics::drift::Limits;
 use serde_json::{Map, Value};
 
 pub use performance::{Performance, VersionPerformance};
-pub use watched::DriftReport;
+pub use watched::{DriftReport, Watched};
 
 use crate::records::{Reading, Recording, Writer};
 use crate::serving::{Deployment, Observation, Observed, Registry};
 use crate::telemetry::{Loss, ModelLabels, Telemetry};
-use watched::Watched;
 
 /// How models are watched.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,7 +11,7 @@ use crate::records::Row;
 
 /// The windows of a deployment.
 #[derive(Clone)]
-pub(super) struct Watched {
+pub struct Watched {
     windows: Windows,
     /// Of the baseline's features: their positions in the model's schema.
     features: Vec<Option<usize>>,
@@ -48,7 +48,8 @@ pub struct Origin {
 }
 
 impl Watched {
-    pub(super) fn new(baseline: &Arc<Baseline>, schema: &RowSchema, rows: usize) -> Watched {
+    /// Without a row yet, for `rows` of them.
+    pub fn new(baseline: &Arc<Baseline>, schema: &RowSchema, rows: usize) -> Watched {
         let place = |name: &str| schema.features().iter().map(Feature::name).position(|known| known == name);
         let features = baseline.features.iter().map(|feature| place(&feature.name)).collect();
         Watched { windows: Windows::new(baseline.clone(), rows), features }
@@ -59,7 +60,8 @@ impl Watched {
         self.windows.baseline() == baseline
     }
 
-    pub(super) fn push(&mut self, row: &Row<'_>) {
+    /// Takes a row in, in the place of the oldest where there is no room.
+    pub fn push(&mut self, row: &Row<'_>) {
         let baseline = self.windows.baseline().clone();
         let feature = |ix: usize| self.features[ix].map_or(Value::Missing, |place| row.feature(place));
         let prediction = |ix: usize| match baseline.predictions[ix].kind() {
@@ -69,7 +71,8 @@ impl Watched {
         self.windows.push(feature, prediction);
     }
 
-    pub(super) fn report(&self, version: &str, limits: &Limits) -> DriftReport {
+    /// How far the rows are from the baseline.
+    pub fn report(&self, version: &str, limits: &Limits) -> DriftReport {
         let (features, predictions) = self.windows.compare(limits);
         let Baseline { source, created, rows, .. } = &**self.windows.baseline();
         let drifted = features.iter().filter(|drift| drift.drifted);

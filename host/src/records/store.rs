@@ -113,6 +113,21 @@ impl Store {
         Ok(&self.pool)
     }
 
+    /// The connections, to tables as they may be.
+    pub(super) fn pool(&self) -> &AnyPool {
+        &self.pool
+    }
+
+    /// How many predictions and labels there are.
+    ///
+    /// # Errors
+    /// When the store is not there.
+    pub async fn counts(&self) -> Result<(i64, i64), StoreError> {
+        let counts = "SELECT (SELECT count(*) FROM predictions), (SELECT count(*) FROM labels)";
+        let row = sqlx::query(counts).fetch_one(self.ready().await?).await?;
+        Ok((row.try_get(0)?, row.try_get(1)?))
+    }
+
     /// Writes records; all or, with an error, none. What is there already stays.
     ///
     /// # Errors
@@ -297,9 +312,14 @@ fn record(row: &AnyRow) -> Result<Record, sqlx::Error> {
     })
 }
 
+/// Whether this is an address of PostgreSQL; else it is a file's path, for SQLite.
+pub fn is_postgres(address: &str) -> bool {
+    address.starts_with("postgres://") || address.starts_with("postgresql://")
+}
+
 /// The address as sqlx has it.
 fn url(address: &str) -> String {
-    if address.starts_with("postgres://") || address.starts_with("postgresql://") {
+    if is_postgres(address) {
         return address.to_owned();
     }
     let path = std::path::absolute(Path::new(address)).unwrap_or_else(|_| address.into());

@@ -195,10 +195,24 @@ impl Store {
     }
 
     /// Writes an object, whole or not at all, in place of what may be there.
-    fn write(&self, object: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError::Access`].
+    pub fn write(&self, object: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
         let path = self.path(object);
         let written = self.runtime.block_on(self.objects.put(&path, bytes.into()));
         written.map(drop).map_err(|error| self.access(object, &error))
+    }
+
+    /// Deletes an object, if it is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Access`].
+    pub fn remove(&self, object: &str) -> Result<(), StoreError> {
+        match self.runtime.block_on(self.objects.delete(&self.path(object))) {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.access(object, &error)),
+        }
     }
 
     /// The names of the folders right below one.

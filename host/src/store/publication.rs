@@ -1,13 +1,14 @@
 //! What is written of a version when it is published.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
 use edgewit_core::Manifest;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Store, StoreError, Verifier};
-use crate::digest::sha256;
+use crate::digest::{sha256, sha256_read};
 
 /// One published version: what it consists of, and where it comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,9 +51,20 @@ impl Blob {
         Blob { sha256: sha256(bytes), size: bytes.len() as u64 }
     }
 
-    /// Says how `bytes` are not those that were published.
-    fn check(&self, bytes: &[u8]) -> Result<(), String> {
-        let come = Blob::of(bytes);
+    /// Of what is read from there.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(from: impl Read) -> std::io::Result<Blob> {
+        let (sha256, size) = sha256_read(from)?;
+        Ok(Blob { sha256, size })
+    }
+
+    /// Says how `come` is not this.
+    ///
+    /// # Errors
+    /// The text has what was expected and what came.
+    pub fn compare(&self, come: &Blob) -> Result<(), String> {
         if come.size != self.size {
             return Err(format!("expected {} bytes, got {}", self.size, come.size));
         }
@@ -106,6 +118,13 @@ impl Publication {
                 publication.model, publication.version
             )));
         }
+        // A path that leads out of the version's folder is nothing that was pushed by this program.
+        let outside = |path: &&String| {
+            path.split('/').any(|part| matches!(part, "" | "." | "..")) || path.contains('\\')
+        };
+        if let Some(path) = publication.files.keys().find(outside) {
+            return Err(damaged(format!("expected a path within the folder, got {path}")));
+        }
         Ok(publication)
     }
 
@@ -142,6 +161,6 @@ impl Publication {
 fn published(store: &Store, name: &str, blob: &Blob) -> Result<Vec<u8>, StoreError> {
     let damaged = |problem: String| StoreError::Damaged { object: store.object(name), problem };
     let bytes = store.read(name)?.ok_or_else(|| damaged("it is gone".into()))?;
-    blob.check(&bytes).map_err(damaged)?;
+    blob.compare(&Blob::of(&bytes)).map_err(damaged)?;
     Ok(bytes)
 }

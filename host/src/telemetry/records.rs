@@ -37,6 +37,12 @@ pub struct RecordMetrics {
 
 impl RecordMetrics {
     pub(super) fn register(&self, to: &mut Registry) {
+        // There from the start, so that the first loss is seen as a change.
+        for loss in [Loss::Queue, Loss::Store, Loss::Unreadable] {
+            self.lost(loss, 0);
+        }
+        // Until a write has failed, and where nothing is recorded.
+        self.up(true);
         to.register("records_stored", "Predictions written to the store of records", self.stored.clone());
         let help = "Predictions that were to be recorded or watched and were not, by reason";
         to.register("records_lost", help, self.lost.clone());
