@@ -38,6 +38,7 @@ mod openapi;
 mod overload;
 mod pack;
 mod page;
+mod page_firefox;
 mod page_offline;
 mod page_table;
 mod postgres;
