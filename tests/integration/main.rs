@@ -40,6 +40,7 @@ mod pack;
 mod page;
 mod page_firefox;
 mod page_offline;
+mod page_picture;
 mod page_table;
 mod postgres;
 mod records;
