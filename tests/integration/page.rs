@@ -29,7 +29,7 @@ fn control(feature: &str) -> String {
 }
 
 /// The probability bars, as text.
-fn shares(browser: &Browser) -> Vec<String> {
+pub(crate) fn shares(browser: &Browser) -> Vec<String> {
     let script = "return [...document.querySelectorAll('#answers .bars li')].map((li) => li.innerText.replace(/\\s+/g, ' '));";
     serde_json::from_value(browser.run(script, Value::Null)).expect("texts")
 }
@@ -99,27 +99,6 @@ fn what_is_wrong_is_said_beside_its_feature() {
     browser.type_into(&control("TotalCharges"), "");
     browser.wait("document.querySelector('.headline')");
     assert_eq!(browser.text("[data-feature=TotalCharges] .problem"), "");
-}
-
-#[test]
-fn a_digit_is_drawn_and_recognised() {
-    let Some((_files, browser)) = open("digits", "en") else { return };
-    assert_eq!(browser.text(".headline"), "2");
-    assert_eq!(shares(&browser).len(), 5, "the likeliest classes");
-    browser.click(".picture .actions button");
-    // A stroke from the top to the bottom.
-    let canvas = browser.run("document.querySelector('canvas').scrollIntoView({ block: 'center' }); const { x, y, width, height } = document.querySelector('canvas').getBoundingClientRect(); return [x, y, width, height];", Value::Null);
-    let at = |x: f64, y: f64| {
-        let edge = |ix: usize| canvas[ix].as_f64().expect("a number");
-        json!({ "type": "pointerMove", "duration": 60, "x": (edge(0) + x * edge(2)) as i64, "y": (edge(1) + y * edge(3)) as i64 })
-    };
-    browser.act(json!([{
-        "type": "pointer", "id": "pen", "parameters": { "pointerType": "mouse" },
-        "actions": [at(0.42, 0.25), { "type": "pointerDown", "button": 0 }, at(0.55, 0.06), at(0.55, 0.94), { "type": "pointerUp", "button": 0 }],
-    }]));
-    browser.wait("document.querySelector('.headline').innerText === '1'");
-    browser.screenshot("page-digits");
-    assert_eq!(browser.log(), "");
 }
 
 #[test]

@@ -41,6 +41,16 @@ pub struct Browser {
 impl Browser {
     /// Starts a browser whose reader prefers `language`. None, with a message, where there is none; CI must have one.
     pub fn start(language: &str) -> Option<Browser> {
+        Browser::launch(language, None)
+    }
+
+    /// The same, which keeps a trace of its tasks for [`Browser::tasks`].
+    pub fn traced(language: &str) -> Option<Browser> {
+        let categories = "blink.user_timing,disabled-by-default-devtools.timeline";
+        Browser::launch(language, Some(categories))
+    }
+
+    fn launch(language: &str, traced: Option<&str>) -> Option<Browser> {
         let mut driver = Command::new("chromedriver");
         let Ok(mut driver) = driver.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn()
         else {
@@ -59,13 +69,19 @@ impl Browser {
         let profile = format!("--user-data-dir={}", folder.path().join("profile").display());
         let lang = format!("--lang={language}");
         let flags = FLAGS.into_iter().chain([&*profile, &*lang, "--window-size=1280,1000"]);
-        let options = json!({
+        let mut options = json!({
             "args": flags.collect::<Vec<_>>(),
             "prefs": {
                 "intl.accept_languages": language,
                 "download.default_directory": folder.path(), "download.prompt_for_download": false,
             },
         });
+        let mut logs = json!({ "browser": "ALL" });
+        if let Some(categories) = traced {
+            options["perfLoggingPrefs"] =
+                json!({ "enableNetwork": false, "enablePage": false, "traceCategories": categories });
+            logs["performance"] = json!("ALL");
+        }
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(120)));
@@ -76,7 +92,8 @@ impl Browser {
             folder,
             version: String::new(),
         };
-        let capabilities = json!({ "alwaysMatch": { "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" } } });
+        let capabilities =
+            json!({ "alwaysMatch": { "goog:chromeOptions": options, "goog:loggingPrefs": logs } });
         let made = browser.command("", json!({ "capabilities": capabilities }));
         browser.session += &format!("/{}", made["sessionId"].as_str().expect("a session"));
         browser.version = made["capabilities"]["browserVersion"].as_str().unwrap_or_default().to_owned();
@@ -198,6 +215,32 @@ impl Browser {
         pids.filter(|pid| ours(*pid)).filter_map(resident).max().expect("a page is open")
     }
 
+    /// The processor time of each task of the page's main thread while `work` is done; that of other threads and programs
+    /// does not count, however busy the machine is. Once in a [traced](Browser::traced) browser.
+    /// Source: the Trace Event Format of Chromium, whose times are in microseconds.
+    pub fn tasks(&self, work: impl FnOnce()) -> Vec<Duration> {
+        self.run("performance.mark('work begins');", Value::Null);
+        work();
+        self.run("performance.mark('work is done');", Value::Null);
+        let entries = self.command("/se/log", json!({ "type": "performance" }));
+        let entries = entries.as_array().expect("a list").iter().map(|entry| {
+            serde_json::from_str::<Value>(entry["message"].as_str().expect("text")).expect("JSON")
+        });
+        let events = entries.map(|mut entry| entry["message"]["params"].take()).collect::<Vec<_>>();
+        let mark =
+            |name: &str| events.iter().find(|event| event["name"] == name).expect("a trace with marks");
+        let time = |event: &Value| event["ts"].as_f64().expect("a time");
+        let (begin, end) = (mark("work begins"), mark("work is done"));
+        let of_page = |event: &&Value| {
+            (&event["name"], &event["tid"], &event["pid"])
+                == (&json!("RunTask"), &begin["tid"], &begin["pid"])
+                && (time(begin)..time(end)).contains(&time(event))
+        };
+        let of_thread =
+            |event: &Value| Duration::from_micros(event["tdur"].as_u64().expect("a time of its thread"));
+        events.iter().filter(of_page).map(of_thread).collect()
+    }
+
     /// A folder for what a test gives to the page.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -210,9 +253,11 @@ impl Browser {
 
     fn command(&self, path: &str, body: Value) -> Value {
         let response = self.agent.post(format!("{}{path}", self.session)).send_json(&body);
-        let mut answer: Value =
-            response.and_then(|mut response| response.body_mut().read_json()).expect("the driver answers");
-        assert!(answer["value"]["error"].is_null(), "{path} {body}: {}", answer["value"]["message"]);
+        let mut response = response.expect("the driver answers");
+        // A trace has tens of megabytes.
+        let answer = response.body_mut().with_config().limit(1 << 30).read_json::<Value>();
+        let mut answer = answer.expect("the driver answers in JSON");
+        assert!(response.status().is_success(), "{path} {body}: {}", answer["value"]["message"]);
         answer["value"].take()
     }
 }

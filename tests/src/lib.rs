@@ -1,6 +1,6 @@
 //! What the integration tests share: a real server process, a real command, a Spin-like host for
 //! the edge component, a collector of traces, small ONNX models with a fault in each, mutants of real ones,
-//! certificates, a browser, a server of files, clients that forgive nothing, a registry with versions, what attackers send
+//! certificates, browsers, a server of files, clients that forgive nothing, a registry with versions, what attackers send
 //! (tokens of any kind, bytes that are no HTTP, components that mean harm), and other people's programs.
 
 pub mod browser;
@@ -8,6 +8,7 @@ pub mod collector;
 pub mod command;
 pub mod edge;
 pub mod files;
+pub mod firefox;
 pub mod guests;
 pub mod http;
 pub mod jwt;

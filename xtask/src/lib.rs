@@ -5,3 +5,4 @@ pub mod components;
 pub mod node;
 pub mod python;
 pub mod setup;
+mod turn;

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-use crate::components::root;
+use crate::{components::root, turn};
 
 /// A folder with the `node_modules` that the package.json in `package` names, made once for each content of that and of
 /// its lock file, if it has one, below target/. None, with a message, where there is no Node; CI must have it, and so must
@@ -34,6 +34,10 @@ pub fn environment(package: &Path, required: bool) -> Result<Option<PathBuf>> {
         }
         eprintln!("skipped: {message}");
         return Ok(None);
+    }
+    let _turn = turn::take(&folder)?;
+    if done.is_file() {
+        return Ok(Some(folder));
     }
     eprintln!("installing {} into {}", package.display(), folder.display());
     fs::create_dir_all(&folder)?;

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-use crate::components::root;
+use crate::{components::root, turn};
 
 /// Newest first; what the pinned packages need is 3.11.
 const INTERPRETERS: [&str; 5] = ["python3", "python3.13", "python3.12", "python3.11", "python"];
@@ -35,6 +35,10 @@ pub fn environment(requirements: &Path, required: bool) -> Result<Option<Python>
         eprintln!("skipped: {message}");
         return Ok(None);
     };
+    let _turn = turn::take(&folder)?;
+    if folder.join("complete").is_file() {
+        return Ok(Some(python));
+    }
     eprintln!("installing {} into {}", requirements.display(), folder.display());
     run(Command::new(interpreter).args(["-m", "venv", "--clear"]).arg(&folder))?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];

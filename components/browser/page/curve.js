@@ -7,8 +7,7 @@ import { model } from "./model.js";
 import { featureOf, labelOf, word } from "./words.js";
 
 const POINTS = 49;
-const [WIDTH, HEIGHT] = [560, 240];
-const BOX = { left: 52, right: WIDTH - 12, top: 12, bottom: HEIGHT - 34 };
+const HEIGHT = 240;
 
 const features = model.features.filter((feature) => !feature.shape && (isNumber(feature) || feature.categories || feature.datatype === "BOOL"));
 
@@ -32,6 +31,7 @@ export class Curve {
   #again = false;
   #feature = features.find(isNumber) ?? features[0];
   #label;
+  #box;
 
   constructor(worker) {
     this.#worker = worker;
@@ -83,46 +83,51 @@ export class Curve {
     const known = heights.filter(Number.isFinite);
     if (!known.length) return find("curve-plot").replaceChildren();
     const range = share ? [0, 1] : [Math.min(...known), Math.max(...known)];
-    const y = scale(range, [BOX.bottom, BOX.top]);
+    // As wide as it is shown, so that its words have the size of others.
+    const width = find("curve-plot").clientWidth;
+    const box = (this.#box = { left: 52, right: width - 12, top: 12, bottom: HEIGHT - 34 });
+    const y = scale(range, [box.bottom, box.top]);
     const text = share ? percent : (value) => number(value);
     const { name, unit, category } = featureOf(feature);
     const title = `${share ? `${word("of")} ${labelOf(this.#label)}` : word("value")} – ${name}: ${text(heights[0])} (${values[0]}), ${text(heights.at(-1))} (${values.at(-1)})`;
     const plain = isNumber(feature);
     const lines = [range[0], (range[0] + range[1]) / 2, range[1]].flatMap((value) => [
-      draw("line", { x1: BOX.left, x2: BOX.right, y1: y(value), y2: y(value), class: "grid" }),
-      draw("text", { x: BOX.left - 6, y: y(value) + 4, "text-anchor": "end", text: text(value) }),
+      draw("line", { x1: box.left, x2: box.right, y1: y(value), y2: y(value), class: "grid" }),
+      draw("text", { x: box.left - 6, y: y(value) + 4, "text-anchor": "end", text: text(value) }),
     ]);
     const marks = plain ? this.#line(values, heights, y, unit) : this.#bars(feature, values, heights, y, category, text);
-    find("curve-plot").replaceChildren(picture(WIDTH, HEIGHT, title, ...lines, ...marks));
+    find("curve-plot").replaceChildren(picture(width, HEIGHT, title, ...lines, ...marks));
   }
 
   #line(values, heights, y, unit) {
-    const x = scale([values[0], values.at(-1)], [BOX.left, BOX.right]);
+    const box = this.#box;
+    const x = scale([values[0], values.at(-1)], [box.left, box.right]);
     const points = values.map((value, ix) => `${x(value).toFixed(1)},${y(heights[ix]).toFixed(1)}`).join(" ");
     const now = this.#row[this.#feature.name];
     const inside = typeof now === "number" && now >= values[0] && now <= values.at(-1);
     const nearest = values.reduce((best, value, ix) => (Math.abs(value - now) < Math.abs(values[best] - now) ? ix : best), 0);
     return [
       draw("polyline", { points, class: "line" }),
-      inside && draw("line", { x1: x(now), x2: x(now), y1: BOX.top, y2: BOX.bottom, class: "now" }),
+      inside && draw("line", { x1: x(now), x2: x(now), y1: box.top, y2: box.bottom, class: "now" }),
       inside && draw("circle", { cx: x(now), cy: y(heights[nearest]), r: 4.5, class: "dot" }),
-      draw("text", { x: BOX.left, y: HEIGHT - 12, text: number(values[0]) }),
-      unit && draw("text", { x: (BOX.left + BOX.right) / 2, y: HEIGHT - 12, "text-anchor": "middle", text: unit }),
-      draw("text", { x: BOX.right, y: HEIGHT - 12, "text-anchor": "end", text: number(values.at(-1)) }),
+      draw("text", { x: box.left, y: HEIGHT - 12, text: number(values[0]) }),
+      unit && draw("text", { x: (box.left + box.right) / 2, y: HEIGHT - 12, "text-anchor": "middle", text: unit }),
+      draw("text", { x: box.right, y: HEIGHT - 12, "text-anchor": "end", text: number(values.at(-1)) }),
     ];
   }
 
   #bars(feature, values, heights, y, category, text) {
-    const room = (BOX.right - BOX.left) / values.length;
+    const box = this.#box;
+    const room = (box.right - box.left) / values.length;
     const characters = Math.max(3, Math.floor(room / 7.5));
     const short = (name) => (name.length > characters ? `${name.slice(0, characters - 1)}…` : name);
     return values.flatMap((value, ix) => {
-      const left = BOX.left + ix * room + room * 0.15;
+      const left = box.left + ix * room + room * 0.15;
       const chosen = value === this.#row[feature.name];
-      const top = Math.min(y(heights[ix]), BOX.bottom - 1);
+      const top = Math.min(y(heights[ix]), box.bottom - 1);
       return [
-        draw("rect", { x: left, y: top, width: room * 0.7, height: BOX.bottom - top, rx: 3, class: chosen ? "column chosen" : "column" }),
-        draw("text", { x: left + room * 0.35, y: Math.max(BOX.top + 10, top - 5), "text-anchor": "middle", text: text(heights[ix]) }),
+        draw("rect", { x: left, y: top, width: room * 0.7, height: box.bottom - top, rx: 3, class: chosen ? "column chosen" : "column" }),
+        draw("text", { x: left + room * 0.35, y: Math.max(box.top + 10, top - 5), "text-anchor": "middle", text: text(heights[ix]) }),
         draw("text", { x: left + room * 0.35, y: HEIGHT - 14, "text-anchor": "middle", text: short(category(value)) }, draw("title", { text: category(value) })),
       ];
     });

@@ -92,7 +92,7 @@ const widget = (feature, id) => {
   return feature.datatype === "BYTES" ? widgets.text(feature, id) : widgets.number(feature, id);
 };
 
-const field = (feature, ix, control, id) => {
+const field = (feature, control, id) => {
   const { name, description, unit } = featureOf(feature);
   const usual = isNumber(feature) && feature.min !== undefined && feature.max !== undefined
     && word("usual", number(feature.min, 6), number(feature.max, 6));
@@ -101,7 +101,7 @@ const field = (feature, ix, control, id) => {
   return make("div", { class: labelled ? "field switch" : "field", "data-feature": feature.name },
     make("label", { for: id }, name, unit && make("small", { text: ` ${unit}` })),
     control.element,
-    hint && make("p", { class: "hint", id: `${id}-hint`, text: hint }),
+    hint && make("p", { class: "hint", text: hint }),
     make("p", { class: "problem", id: `${id}-problem`, hidden: true }));
 };
 
@@ -114,9 +114,11 @@ export class Form {
       const id = `feature-${ix}`;
       const control = widget(feature, id);
       this.#controls.set(feature.name, { control, id });
-      const element = field(feature, ix, control, id);
+      const element = field(feature, control, id);
       const target = element.querySelector(`#${id}`);
-      target.setAttribute("aria-describedby", [element.querySelector(".hint")?.id, `${id}-problem`].filter(Boolean).join(" "));
+      const hints = [...element.querySelectorAll(".hint")];
+      hints.forEach((hint, ix) => (hint.id = `${id}-hint-${ix}`));
+      target.setAttribute("aria-describedby", [...hints.map((hint) => hint.id), `${id}-problem`].join(" "));
       element.addEventListener("input", () => changed(feature.name));
       return element;
     });

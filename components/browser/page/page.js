@@ -6,7 +6,7 @@ import { find, make } from "./dom.js";
 import { Form } from "./form.js";
 import { model } from "./model.js";
 import { Result } from "./result.js";
-import { Worker, ask, hosted, load, seal } from "./scoring.js";
+import { Worker, ask, guarded, hosted, load, seal } from "./scoring.js";
 import { Table } from "./table.js";
 import { current, describe, languages, speak, word } from "./words.js";
 
@@ -88,6 +88,7 @@ const translate = (chosen) => {
 // Without a secure context there is no service worker, and the page works as any other.
 let registration;
 const register = async () => {
+  if (guarded) return;
   registration = await navigator.serviceWorker?.register("sw.js").catch(() => undefined);
   if (!registration) return;
   // The second worker waits until its version is wanted.

@@ -3,6 +3,7 @@
 import { make } from "./dom.js";
 import { word } from "./words.js";
 
+// About how many pixels the longer side of the drawing has.
 const SIDE = 288;
 const CHANNELS = [1, 3, 4];
 
@@ -25,10 +26,15 @@ export const canvas = (feature, id) => {
   const { height, width, channels, at } = layout(feature.shape);
   const [low, high] = [feature.min ?? 0, feature.max ?? (feature.datatype.startsWith("FP") ? 1 : 255)];
   const whole = !feature.datatype.startsWith("FP");
-  const [w, h] = width >= height ? [SIDE, Math.round((SIDE * height) / width)] : [Math.round((SIDE * width) / height), SIDE];
+  // Each of the model's pixels is a square of the drawing.
+  const square = Math.max(1, Math.round(SIDE / Math.max(width, height)));
+  const [w, h] = [width * square, height * square];
   const paper = surface(w, h);
   const ink = paper.getContext("2d", { willReadFrequently: true });
-  const shown = make("canvas", { id, width: w, height: h, tabindex: 0, role: "img", "aria-label": word("picture") });
+  // An application gets the arrow keys from screen readers, which keep those of a picture.
+  const shown = make("canvas", { id, width: w, height: h, tabindex: 0, role: "application", "aria-label": word("drawing", width, height) });
+  const place = make("p", { class: "place", role: "status" });
+  const problem = make("p", { class: "problem", role: "alert" });
   const dark = make("input", { type: "checkbox", checked: channels === 1 });
   // What was written and not drawn over is read as it was.
   let written;
@@ -39,12 +45,13 @@ export const canvas = (feature, id) => {
     view.drawImage(paper, 0, 0);
     if (cursor && document.activeElement === shown) {
       view.strokeStyle = "#0b6bcb";
-      view.lineWidth = 2;
-      view.strokeRect((cursor.x * w) / width, (cursor.y * h) / height, w / width, h / height);
+      view.lineWidth = w / 144;
+      view.strokeRect(cursor.x * square, cursor.y * square, square, square);
     }
   };
   const changed = () => {
     written = undefined;
+    problem.textContent = "";
     show();
     shown.dispatchEvent(new Event("input", { bubbles: true }));
   };
@@ -57,7 +64,7 @@ export const canvas = (feature, id) => {
   let last;
   const stroke = (event) => {
     const to = pen(event);
-    Object.assign(ink, { strokeStyle: "#000", lineWidth: SIDE / 9, lineCap: "round" });
+    Object.assign(ink, { strokeStyle: "#000", lineWidth: Math.max(w, h) / 9, lineCap: "round" });
     ink.beginPath();
     ink.moveTo(last.x, last.y);
     ink.lineTo(to.x, to.y);
@@ -73,7 +80,10 @@ export const canvas = (feature, id) => {
   shown.addEventListener("pointermove", (event) => event.buttons && last && stroke(event));
   shown.addEventListener("pointerup", () => (last = undefined));
   shown.addEventListener("blur", show);
-  // With the keyboard a square is moved, and the space bar inks or clears it.
+  // With the keyboard a square is moved, and the space bar inks or clears it. Where it is and what is there is told.
+  const inked = () => ink.getImageData((cursor.x + 0.5) * square, (cursor.y + 0.5) * square, 1, 1).data[0] < 128;
+  const tell = () => (place.textContent = word(inked() ? "inked" : "blank", cursor.y + 1, cursor.x + 1));
+  shown.addEventListener("focus", () => cursor && show());
   const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   shown.addEventListener("keydown", (event) => {
     const move = moves[event.key];
@@ -83,19 +93,22 @@ export const canvas = (feature, id) => {
     if (move) {
       cursor.x = Math.min(width - 1, Math.max(0, cursor.x + move[0]));
       cursor.y = Math.min(height - 1, Math.max(0, cursor.y + move[1]));
-      return show();
+      show();
+    } else {
+      ink.fillStyle = inked() ? "#fff" : "#000";
+      ink.fillRect(cursor.x * square, cursor.y * square, square, square);
+      changed();
     }
-    const [x, y] = [(cursor.x * w) / width, (cursor.y * h) / height];
-    const before = ink.getImageData(x + w / width / 2, y + h / height / 2, 1, 1).data[0];
-    ink.fillStyle = before > 127 ? "#000" : "#fff";
-    ink.fillRect(x, y, w / width, h / height);
-    changed();
+    tell();
   });
 
   const open = async (file) => {
-    const image = await createImageBitmap(file);
+    const image = await createImageBitmap(file).catch(() => undefined);
+    if (!image) return void (problem.textContent = word("nopicture", file.name));
     clear();
     const zoom = Math.min(w / image.width, h / image.height);
+    // A small one keeps its pixels; of a large one each has a part.
+    Object.assign(ink, { imageSmoothingEnabled: zoom < 1, imageSmoothingQuality: "high" });
     ink.drawImage(image, (w - image.width * zoom) / 2, (h - image.height * zoom) / 2, image.width * zoom, image.height * zoom);
     changed();
   };
@@ -107,7 +120,7 @@ export const canvas = (feature, id) => {
     const row = Array(height * width * channels).fill(0);
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
-        const means = mean(data, w, [(x * w) / width, ((x + 1) * w) / width, (y * h) / height, ((y + 1) * h) / height]);
+        const means = mean(data, w, x * square, y * square, square);
         const values = channels === 1 ? [0.299 * means[0] + 0.587 * means[1] + 0.114 * means[2]] : means;
         for (let i = 0; i < channels; i++) {
           const part = (dark.checked ? 255 - values[i] : values[i]) / 255;
@@ -134,35 +147,38 @@ export const canvas = (feature, id) => {
     small.getContext("2d").putImageData(pixels, 0, 0);
     ink.imageSmoothingEnabled = false;
     ink.drawImage(small, 0, 0, w, h);
-    ink.imageSmoothingEnabled = true;
     written = value;
     show();
   };
 
-  const file = make("input", { type: "file", accept: "image/*", "aria-label": word("open"), onchange: ({ target }) => target.files[0] && open(target.files[0]) });
+  const file = make("input", { type: "file", accept: "image/*", onchange: async ({ target }) => {
+    if (target.files[0]) await open(target.files[0]);
+    // The same one may be opened again.
+    target.value = "";
+  } });
   const wipe = make("button", { type: "button", class: "quiet", text: word("clear"), onclick: () => (clear(), changed()) });
   dark.addEventListener("input", () => (written = undefined));
-  const element = make("div", { class: "picture" }, shown,
-    make("p", { class: "hint", text: `${word("picture")}; ${word("pixels", width, height)}` }),
-    make("div", { class: "actions" }, wipe, file, make("label", {}, dark, ` ${word("invert")}`)));
-  element.addEventListener("dragover", (event) => event.preventDefault());
-  element.addEventListener("drop", (event) => {
-    event.preventDefault();
-    const image = [...event.dataTransfer.files].find(({ type }) => type.startsWith("image/"));
-    if (image) open(image);
-  });
+  const element = make("div", { class: "picture" }, shown, place,
+    make("p", { class: "hint", text: `${word("picture")} ${word("keys")}` }),
+    make("div", { class: "actions" }, make("label", { class: "button" }, word("open"), file), wipe, make("label", {}, dark, ` ${word("invert")}`)), problem);
+  for (const type of ["dragover", "dragleave", "drop"]) {
+    element.addEventListener(type, (event) => {
+      event.preventDefault();
+      element.classList.toggle("over", type === "dragover");
+      if (type === "drop" && event.dataTransfer.files[0]) open(event.dataTransfer.files[0]);
+    });
+  }
   clear();
-  return { element, read, write, named: true };
+  return { element, read, write };
 };
 
-const mean = (data, stride, [left, right, top, bottom]) => {
+// The mean colour of a square.
+const mean = (data, stride, left, top, side) => {
   const sum = [0, 0, 0, 0];
-  let count = 0;
-  for (let y = Math.floor(top); y < Math.max(Math.floor(top) + 1, Math.floor(bottom)); y++) {
-    for (let x = Math.floor(left); x < Math.max(Math.floor(left) + 1, Math.floor(right)); x++) {
+  for (let y = top; y < top + side; y++) {
+    for (let x = left; x < left + side; x++) {
       for (let i = 0; i < 4; i++) sum[i] += data[(y * stride + x) * 4 + i];
-      count++;
     }
   }
-  return sum.map((value) => value / count);
+  return sum.map((value) => value / side ** 2);
 };

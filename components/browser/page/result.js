@@ -19,6 +19,8 @@ const name = (answer) => {
   return answer.prediction === null ? "–" : number(answer.prediction, 6);
 };
 
+const inShort = (answer) => [name(answer), answer.confidence !== undefined && percent(answer.confidence)].filter(Boolean).join(" · ");
+
 const bars = ({ probability }) => {
   const classes = probability.map((value, ix) => ({ value, ix, label: labelOf(model.labels[ix] ?? ix) }));
   const shown = classes.length > SHOWN ? classes.sort((a, b) => b.value - a.value).slice(0, SHOWN) : classes;
@@ -35,7 +37,7 @@ const answered = ({ answer, took }, where) => {
     where && make("h3", { text: word(where) }),
     headline === undefined ? make("pre", { text: JSON.stringify(answer.prediction, null, 1) }) : make("p", { class: "headline", text: headline }),
     answer.probability && bars(answer),
-    make("p", { class: "hint took", text: word("took", number(took, 3)) }));
+    make("p", { class: "hint took", text: took > 0 ? word("took", number(took, 3)) : word("quick") }));
 };
 
 const failed = (error, where) => make("div", { class: "answer", "data-where": where },
@@ -67,14 +69,20 @@ export class Result {
     });
     const both = asked.map(([, result]) => result.answer).filter(Boolean);
     const verdict = both.length === 2 && make("p", { class: "verdict", text: word(equal(...both) ? "same" : "differ") });
-    find("answers").replaceChildren(make("div", { class: "answers" }, ...parts), ...(verdict ? [verdict] : []));
-    clearTimeout(this.#timer);
+    const [[, first]] = asked;
+    this.#tell(first instanceof Error ? first.message : inShort(first.answer), make("div", { class: "answers" }, ...parts), ...(verdict ? [verdict] : []));
     if (both.length) this.#timer = setTimeout(() => this.#keep(both[0], row), SETTLED);
   }
 
   fail(text) {
+    this.#tell(text, make("p", { class: "problem", text }));
+  }
+
+  // On a narrow screen the answers are below the form, which says at its lower edge in short what they are.
+  #tell(short, ...parts) {
     clearTimeout(this.#timer);
-    find("answers").replaceChildren(make("p", { class: "problem", text }));
+    find("answers").replaceChildren(...parts);
+    find("glance").textContent = short;
   }
 
   #keep(answer, row) {

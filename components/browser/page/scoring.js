@@ -1,20 +1,26 @@
 // Where predictions are made: in a worker of this page, or on the server that the page came from.
 
 import { choose, open } from "./loader.js";
-import { builds, model } from "./model.js";
+import * as given from "./model.js";
 
+const { builds, model } = given;
 const root = new URL("./", location.href);
 const { origin, version } = document.documentElement.dataset;
 
 // Whether the server that the page came from can be asked, too.
 export const hosted = origin === "host";
 
+// Whether it asks for keys, and what then goes with each request: it has another model.js (key.js). What a key protects is
+// not kept on the device.
+export const guarded = "headers" in given;
+const request = guarded ? { headers: given.headers, cache: "no-store" } : {};
+
 // The cache of the service worker, which finds here what need not be fetched twice. There is none without a secure context.
 const cached = async (url) => {
-  const cache = await globalThis.caches?.open(`edgewit ${root} ${version}`);
+  const cache = guarded ? undefined : await globalThis.caches?.open(`edgewit ${root} ${version}`);
   const kept = await cache?.match(url);
   if (kept) return kept;
-  const response = await fetch(url);
+  const response = await fetch(url, request);
   if (response.ok) await cache?.put(url, response.clone());
   return response;
 };
@@ -41,7 +47,7 @@ let parts;
 export const load = async () => {
   const build = choose(builds);
   const opened = await open(builds, { build, fetch: cached });
-  const own = (path) => address(new URL(path, root));
+  const own = (path) => address(new URL(path, import.meta.url));
   const files = [own("worker.js"), own("link.js"), own("scorer.js"), address(opened.bindings)];
   const [worker, link, scorer, bindings] = await Promise.all(files);
   code = worker;
@@ -92,7 +98,7 @@ export const ask = async (row) => {
   const response = await fetch(new URL(`../../models/${encodeURIComponent(model.name)}/predict`, root), {
     method: "POST",
     body: JSON.stringify(row),
-    headers: { "content-type": "application/json" },
+    headers: { ...request.headers, "content-type": "application/json" },
   });
   const answer = await response.json().catch(() => ({ error: response.statusText }));
   if (!response.ok) throw Object.assign(new Error(answer.error), { feature: answer.feature });

@@ -7,7 +7,7 @@ import { labelOf, word } from "./words.js";
 
 // Rows that are shown.
 const SHOWN = 100;
-const PER_FRAME = 10;
+const PER_FRAME = 5;
 
 export class Table {
   #start;
@@ -20,7 +20,7 @@ export class Table {
     const names = model.features.map(({ name }) => name).join(", ");
     const file = make("input", { type: "file", id: "file", accept: ".csv,text/csv", onchange: ({ target }) => this.#take(target.files[0]) });
     const sample = new Blob([csv([model.sample])], { type: "text/csv" });
-    const drop = make("label", { class: "drop", for: "file" }, make("span", { text: word("drop") }), file);
+    const drop = make("label", { class: "drop" }, make("span", { class: "button", text: word("choose") }), make("span", { text: word("drop") }), file);
     for (const type of ["dragenter", "dragover"]) {
       drop.addEventListener(type, (event) => {
         event.preventDefault();
@@ -102,13 +102,13 @@ const csv = (rows) => {
 // The columns have widths of their own: the browser would else measure every cell again for each row that is added.
 const frame = (header, body) => {
   const own = [word("line"), word("result"), ...(model.labels.length ? [word("of").split(" ")[0]] : [])];
-  const widths = [7, 18, 14].slice(0, own.length).concat(header.map((text) => Math.min(24, Math.max(9, text.length + 3))));
+  const widths = [7, 18, 14].slice(0, own.length).concat(header.map((text) => Math.min(24, Math.max(9, text.length + 5))));
   const columns = widths.map((width) => {
     const column = make("col");
     column.style.inlineSize = `${width}ch`;
     return column;
   });
-  const head = make("tr", {}, ...[...own, ...header].map((text) => make("th", { scope: "col", text })));
+  const head = make("tr", {}, ...[...own, ...header].map((text, ix) => make("th", { scope: "col", class: ix === 2 && own[ix] && "figure", text })));
   const caption = make("caption", { text: word("shown", SHOWN) });
   const table = make("table", {}, caption, make("colgroup", {}, ...columns), make("thead", {}, head), body);
   table.style.inlineSize = `${widths.reduce((sum, width) => sum + width, 0)}ch`;
@@ -137,7 +137,7 @@ const plots = (classes, bins, rows) => {
 };
 
 const histogram = ({ from, to, counts }) => {
-  const [width, height, bottom] = [560, 180, 150];
+  const [width, height, bottom] = [Math.min(560, find("table-plot").clientWidth), 180, 150];
   const y = scale([0, Math.max(...counts)], [bottom, 12]);
   const room = width / counts.length;
   const text = model.labels.length ? percent : (value) => number(value);

@@ -12,7 +12,7 @@ use crate::pack::cache::ModelCache;
 use crate::pack::source::{self, Source};
 use crate::progress::Progress;
 use crate::runtime::{CompileCache, Engine, Program, trim};
-use crate::serving::{Deployment, DeploymentConfig, Error, File, Registry, ResponseCache, Site};
+use crate::serving::{Deployment, DeploymentConfig, Error, Registry, ResponseCache, Site};
 use crate::store::StoreError;
 use crate::telemetry::Telemetry;
 use crate::web::{self, Origin};
@@ -160,9 +160,5 @@ impl Loading {
 /// The page of a packed model.
 pub(super) fn site(packed: &[u8]) -> Result<Site, Error> {
     let files = web::site(packed, Origin::Host).map_err(|error| Error::Internal(error.to_string()))?;
-    let file = |file: web::File| {
-        let media_type = web::media_type(&file.path);
-        (file.path, File { media_type, bytes: file.bytes.into() })
-    };
-    Ok(files.into_iter().map(file).collect())
+    Ok(web::hosted(files))
 }

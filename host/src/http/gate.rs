@@ -18,6 +18,11 @@ use super::server::Peer;
 use crate::auth::{Authenticator, Denied, Principal, Scope};
 use crate::telemetry::{AccessMetrics, Telemetry, Trail};
 
+/// What is known of the default model, for its page.
+pub(super) const DEFAULT_PAGE: &str = "/ui/-/model.json";
+/// What is of a model in its page.
+pub(super) const PAGE: &str = "/ui/{model}/{*file}";
+
 /// Who may pass, and how often.
 pub struct Gate {
     auth: Option<Arc<Authenticator>>,
@@ -56,6 +61,13 @@ impl Need {
             "/v2/health/live" | "/v2/health/ready" => Need::Nothing,
             // A page that is the same everywhere.
             "/docs" | "/docs/page.css" | "/docs/page.js" => Need::Nothing,
+            // Where keys are asked for, this is so, too, and asks for one.
+            "/ui"
+            | "/ui/"
+            | "/ui/{model}"
+            | "/ui/{model}/"
+            | "/ui/{model}/sw.js"
+            | "/ui/{model}/page/{file}" => Need::Nothing,
             // Names models, and why they failed.
             "/health" => Need::AnyScope,
             "/metrics" | "/models/{model}/drift" | "/models/{model}/performance" => {
@@ -103,6 +115,11 @@ impl Gate {
         }
     }
 
+    /// Whether what is of a model in its page asks for a key.
+    pub(super) fn guards_pages(&self) -> bool {
+        self.asks(PAGE).key
+    }
+
     /// The caller, where the path asks for one.
     fn admit(
         &self,
@@ -126,7 +143,8 @@ impl Gate {
             Need::Scope(scope) => principal.may(scope),
             Need::Nothing | Need::AnyScope => true,
         };
-        let model = model.or(default.filter(|_| path.starts_with("/predict") || path == "/feedback"));
+        let of_default = path.starts_with("/predict") || matches!(path, "/feedback" | DEFAULT_PAGE);
+        let model = model.or(default.filter(|_| of_default));
         let of_model = match model {
             Some(model) => principal.may_use(model),
             None => principal.may_use_all() || !tells_of_all(path),
@@ -229,5 +247,7 @@ mod tests {
         assert_eq!(Need::of("/models/{model}/drift"), Need::Scope(Scope::Metrics));
         assert_eq!(Need::of("/of/tomorrow"), Need::Scope(Scope::Predict));
         assert_eq!(Need::of("/health/live"), Need::Nothing);
+        assert_eq!(Need::of(PAGE), Need::Scope(Scope::Predict));
+        assert_eq!(Need::of(DEFAULT_PAGE), Need::Scope(Scope::Predict));
     }
 }

@@ -1,5 +1,7 @@
 //! A file of a site.
 
+use crate::serving;
+
 /// A file, by its path in the folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
@@ -13,6 +15,15 @@ impl File {
     pub(super) fn new(path: impl Into<String>, bytes: impl Into<Vec<u8>>) -> File {
         File { path: path.into(), bytes: bytes.into() }
     }
+}
+
+/// Files as the host keeps them.
+pub fn hosted(files: Vec<File>) -> serving::Site {
+    let hosted = |file: File| {
+        let media_type = media_type(&file.path);
+        (file.path, serving::File { media_type, bytes: file.bytes.into() })
+    };
+    files.into_iter().map(hosted).collect()
 }
 
 /// What a server says a file of this path is.

@@ -20,7 +20,7 @@ use edgewit_core::RowSchema;
 use crate::pack::description::{Description, DescriptionError};
 use crate::pack::simd::{Simd, without_relaxed};
 
-pub use files::{File, media_type};
+pub use files::{File, hosted, media_type};
 use translate::Build;
 
 /// The component for browsers. Built with this binary.
@@ -49,6 +49,12 @@ pub enum Origin {
     Host,
 }
 
+/// The files of a page for hosts that ask for keys. It is the same for every model, asks its reader for a key, and with that
+/// the host for the files of [`Origin::Host`].
+pub fn shell() -> Vec<File> {
+    page::shell()
+}
+
 /// The files for the packed model in `component`.
 ///
 /// # Errors
@@ -70,6 +76,9 @@ pub fn site(component: &[u8], origin: Origin) -> Result<Vec<File>, WebError> {
     let builds = relaxed?.into_iter().chain([baseline?]).collect::<Vec<_>>();
     let schema = RowSchema::new(&description.model).ok();
     let mut files = module::files(&description, schema.as_ref(), &builds);
+    if origin == Origin::Host {
+        files.push(module::described(&description, schema.as_ref(), &builds));
+    }
     files.extend(builds.into_iter().flat_map(|build| build.files));
     page::add(&mut files, &description, origin);
     Ok(files)

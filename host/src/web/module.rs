@@ -1,5 +1,7 @@
 //! The ES module of a model: what is the same for every model from files, and the model's own rows described.
 
+use std::collections::BTreeMap;
+
 use edgewit_core::manifest::Category;
 use edgewit_core::rows::Feature;
 use edgewit_core::{Datatype, RowSchema};
@@ -9,9 +11,12 @@ use super::File;
 use super::translate::Build;
 use crate::pack::description::Description;
 
-const LINK: &str = include_str!("../../../components/browser/module/link.js");
-const LOADER: &str = include_str!("../../../components/browser/module/loader.js");
-const SCORER: &str = include_str!("../../../components/browser/module/scorer.js");
+/// What is the same for every model, and of use to the page, too.
+pub(super) const FILES: [(&str, &str); 3] = [
+    ("link.js", include_str!("../../../components/browser/module/link.js")),
+    ("loader.js", include_str!("../../../components/browser/module/loader.js")),
+    ("scorer.js", include_str!("../../../components/browser/module/scorer.js")),
+];
 const PREDICTOR: &str = include_str!("../../../components/browser/module/predictor.js");
 const TYPES: &str = include_str!("../../../components/browser/module/predictor.d.ts");
 const README: &str = include_str!("../../../components/browser/module/README.md");
@@ -32,11 +37,9 @@ pub(super) fn files(description: &Description, schema: Option<&RowSchema>, build
         .replace("{about}", description.model.manifest.description.as_deref().unwrap_or("A model."))
         .replace("{row}", &example(&sample))
         .replace("{digest}", &description.model.digest);
-    vec![
+    let mut files = FILES.map(|(path, text)| File::new(path, text)).to_vec();
+    files.extend([
         File::new("predictor.js", PREDICTOR),
-        File::new("link.js", LINK),
-        File::new("loader.js", LOADER),
-        File::new("scorer.js", SCORER),
         File::new("model.js", about),
         File::new(
             "predictor.d.ts",
@@ -46,7 +49,21 @@ pub(super) fn files(description: &Description, schema: Option<&RowSchema>, build
         ),
         File::new("package.json", format!("{:#}\n", package(description, &name, builds))),
         File::new("README.md", readme),
-    ]
+    ]);
+    files
+}
+
+/// `model.json`: what `model.js` says, for a page that asks for it with a key, which no import can carry.
+pub(super) fn described(description: &Description, schema: Option<&RowSchema>, builds: &[Build]) -> File {
+    let sample = schema.map(RowSchema::sample_row).unwrap_or_default();
+    let builds = builds.iter().map(|build| {
+        let modules = build.modules.iter().cloned().collect::<BTreeMap<_, _>>();
+        let files = json!({ "bindings": format!("{}/bindings.js", build.name), "modules": modules });
+        (build.name.to_owned(), files)
+    });
+    let builds = builds.collect::<Map<_, _>>();
+    let model = model(description, schema, &sample);
+    File::new("model.json", json!({ "model": model, "builds": builds }).to_string())
 }
 
 /// A build as `loader.js` wants it; addresses as bundlers find them.

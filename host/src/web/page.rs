@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{File, Origin};
+use super::{File, Origin, module};
 use crate::digest::sha256;
 use crate::pack::description::Description;
 
@@ -31,6 +31,9 @@ const FILES: [(&str, &str); 13] = page![
 const INDEX: &str = include_str!("../../../components/browser/page/index.html");
 const SERVICE_WORKER: &str = include_str!("../../../components/browser/page/sw.js");
 const ICON: &str = include_str!("../../../components/browser/page/icon.svg");
+const KEY: &str = include_str!("../../../components/browser/page/key.js");
+const LEAVE: &str = include_str!("../../../components/browser/page/leave.js");
+const MANIFEST: &str = "<link rel=\"manifest\" href=\"manifest.webmanifest\">\n";
 
 /// Adds the page to the module's `files`.
 pub(super) fn add(files: &mut Vec<File>, description: &Description, origin: Origin) {
@@ -38,10 +41,7 @@ pub(super) fn add(files: &mut Vec<File>, description: &Description, origin: Orig
     let title = format!("{} {}", model.name, model.version);
     let about = model.manifest.description.as_deref().unwrap_or("Predictions in this page.");
     let origin = if origin == Origin::Host { "host" } else { "files" };
-    let index = INDEX
-        .replace("{title}", &escape(&title))
-        .replace("{about}", &escape(about))
-        .replace("{origin}", origin);
+    let index = index(&title, about, origin).replace("{page}", "").replace("{manifest}", MANIFEST);
     let manifest = json!({
         "name": title, "short_name": model.name, "description": about,
         "start_url": "./", "scope": "./", "display": "standalone",
@@ -57,6 +57,22 @@ pub(super) fn add(files: &mut Vec<File>, description: &Description, origin: Orig
     files.push(File::new("index.html", index.replace("{version}", &version)));
 }
 
+/// A page that knows of no model until it has a key: `index.html`, a service worker for who was here before there were keys,
+/// and below `page/` what is the same for every model.
+pub(super) fn shell() -> Vec<File> {
+    let index = index("Edgewit", "", "host").replace("{version}", "");
+    let index = index.replace("{page}", "page/").replace("{manifest}", "");
+    let own = [("icon.svg", ICON), ("model.js", KEY)];
+    let page = FILES.into_iter().chain(module::FILES).chain(own);
+    let page = page.map(|(path, text)| File::new(format!("page/{path}"), text));
+    [File::new("index.html", index), File::new("sw.js", LEAVE)].into_iter().chain(page).collect()
+}
+
+fn index(title: &str, about: &str, origin: &str) -> String {
+    let index = INDEX.replace("{title}", &escape(title)).replace("{about}", &escape(about));
+    index.replace("{origin}", origin)
+}
+
 /// What the cache of the service worker is named by: the digest of everything.
 fn version(files: &[File], index: &str) -> String {
     let digest = |file: &File| format!("{} {}\n", sha256(&file.bytes), file.path);
@@ -67,7 +83,9 @@ fn version(files: &[File], index: &str) -> String {
 /// The service worker with what it keeps. The page adds the builds' files that it fetches.
 fn service_worker(files: &[File], version: &str) -> String {
     let of_page = |path: &&str| {
-        !path.contains('/') && !path.ends_with(".ts") && !matches!(*path, "README.md" | "package.json")
+        !path.contains('/')
+            && !path.ends_with(".ts")
+            && !matches!(*path, "README.md" | "model.json" | "package.json")
     };
     let paths = ["./"].into_iter().chain(files.iter().map(|file| &*file.path).filter(of_page));
     let paths = json!(paths.collect::<Vec<_>>());
