@@ -8,10 +8,14 @@
 mod evidence;
 mod follower;
 mod history;
+mod loader;
+mod releases;
 mod saved;
 mod state;
 mod trial;
 
-pub use follower::{Deploy, Follower, FollowerConfig, Releases, Status};
+pub use follower::{Follower, FollowerConfig};
 pub use history::{ReleaseError, change, history, latest};
+pub use loader::Deploy;
+pub use releases::{Releases, Status};
 pub use state::{Action, Candidate, Plan, Refused, Rejected, Release, Stage, Thresholds};
