@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use edgewit::release::{Plan, change, latest};
+use edgewit::release::{Plan, Release, change, latest};
 use edgewit::store::Store;
 use edgewit_tests::command::edgewit;
 use edgewit_tests::releases::{Registry, adder, ask, status};
@@ -100,6 +100,38 @@ fn what_was_altered_or_is_half_there_is_refused_and_the_last_good_version_stays(
         let deploy = registry.run(&["deploy", "adder", version]);
         assert!(deploy.code == Some(1) && deploy.err.contains(word), "{version}: {}", deploy.err);
     }
+}
+
+#[test]
+fn the_status_tells_which_version_answers_where_the_wanted_one_is_damaged() {
+    let registry = Registry::new();
+    for (version, by) in [("1.0.0", 1), ("1.1.0", 74)] {
+        registry.push(version, by, by);
+    }
+    registry.done(&["deploy", "adder", "1.0.0"]);
+    let host = registry.host(&[]);
+    until("1.0.0", || status(&host.client)["serving"] == "1.0.0");
+    let list: Value = serde_json::from_str(&registry.done(&["list", "--json"])).expect("JSON");
+    let digest = list[1]["publication"]["component"]["sha256"].as_str().expect("a digest");
+    fs::write(registry.object(&format!("components/{digest}.wasm")), "half").expect("written");
+    // Another host was content with it, before it was damaged.
+    let store = Store::open(&registry.url).expect("a store");
+    let content = |release: &Release| {
+        let (revision, previous) = (release.revision + 1, release.stable.clone());
+        Ok(Release { revision, stable: Some("1.1.0".into()), previous, ..release.clone() })
+    };
+    change(&store, "adder", "another host", content).expect("changed");
+    let told = |host: &Server| {
+        until("the damage", || status(&host.client)["failed"]["1.1.0"].is_string());
+        let status = status(&host.client);
+        assert_eq!((&status["stable"], &status["serving"]), (&json!("1.1.0"), &json!("1.0.0")), "{status}");
+        assert_eq!(ask(&host.client), ("1.0.0".into(), 1));
+        assert_eq!(host.client.get("/health/ready").status, 200);
+    };
+    told(&host);
+    drop(host);
+    // So it is for one that starts now, with what it served before.
+    told(&registry.host(&[]));
 }
 
 #[test]

@@ -51,7 +51,10 @@ type Verified = Box<(Publication, Arc<Deployment>)>;
 /// A model that is followed.
 #[derive(Default)]
 struct Followed {
+    /// What is wanted.
     release: Release,
+    /// The version that the registry was last told to answer with. Where what is wanted cannot be loaded, it is another.
+    serving: Option<String>,
     publications: BTreeMap<String, Publication>,
     deployments: BTreeMap<String, Arc<Deployment>>,
     /// The candidate that is being verified.
@@ -108,7 +111,7 @@ impl Follower {
                 (Err(error), None) => tracing::error!(model, "the release cannot be read: {error}"),
                 (Ok(_), _) => {}
             }
-            let serves = self.models.get(model).is_some_and(|followed| followed.serving().is_some());
+            let serves = self.models.get(model).is_some_and(|followed| followed.serving.is_some());
             if let Some(saved) = saved.get(model).filter(|_| !serves) {
                 self.restore(model, saved);
             }
@@ -185,7 +188,7 @@ impl Follower {
                 Ok((publication, deployment)) => followed.insert(&version, publication, deployment),
                 Err(reason) => {
                     tracing::error!(model, version, "cannot load: {reason}");
-                    if followed.serving().is_none() && followed.release.stable.as_ref() == Some(&version) {
+                    if followed.serving.is_none() && followed.release.stable.as_ref() == Some(&version) {
                         self.registry.fail(model, &version, reason.clone());
                     }
                     followed.failed.insert(version, (reason, Instant::now()));
@@ -222,6 +225,7 @@ impl Follower {
         let answering = answering.collect::<Vec<_>>();
         let route = Route::new(&stable, canary, previous.map(String::as_str));
         self.registry.release(model, &answering, route);
+        followed.serving = Some(stable);
 
         let wanted = followed.release.versions().into_iter().map(str::to_owned).collect::<Vec<_>>();
         followed.deployments.retain(|version, _| wanted.contains(version));
@@ -257,7 +261,7 @@ impl Follower {
         let Some(followed) = self.models.get(model) else { return };
         let status = Status {
             release: followed.release.clone(),
-            serving: followed.serving(),
+            serving: followed.serving.clone(),
             loaded: followed.deployments.keys().cloned().collect(),
             seen: followed.trial.as_ref().map(|trial| trial.summary()),
             failed: followed
@@ -275,10 +279,5 @@ impl Followed {
         self.publications.insert(version.into(), publication);
         self.deployments.insert(version.into(), deployment);
         self.failed.remove(version);
-    }
-
-    fn serving(&self) -> Option<String> {
-        let loaded = |version: &&String| self.deployments.contains_key(*version);
-        self.release.stable.iter().find(loaded).cloned()
     }
 }
