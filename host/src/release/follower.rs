@@ -101,15 +101,22 @@ impl Follower {
             saved.keys().cloned().collect()
         });
         for model in &models {
-            let release = history::latest(&self.store, model, 0);
-            match (release, saved.get(model)) {
-                (Ok(release), _) if release.revision > 0 => self.apply(model, release),
-                (Err(error), Some(saved)) => {
-                    tracing::error!(model, "the release cannot be read, so the last one is served: {error}");
-                    self.restore(model, saved);
+            match history::latest(&self.store, model, 0) {
+                Ok(release) if release.revision > 0 => {
+                    let first = release.stable.is_none();
+                    self.apply(model, release);
+                    if first {
+                        // Nothing answers before it is verified, whatever a store of this name said once.
+                        continue;
+                    }
                 }
-                (Err(error), None) => tracing::error!(model, "the release cannot be read: {error}"),
-                (Ok(_), _) => {}
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(
+                        model,
+                        "the release cannot be read, so the last known is served: {error}"
+                    );
+                }
             }
             let serves = self.models.get(model).is_some_and(|followed| followed.serving.is_some());
             if let Some(saved) = saved.get(model).filter(|_| !serves) {
