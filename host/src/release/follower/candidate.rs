@@ -36,7 +36,7 @@ impl Follower {
         };
         let stable = followed.release.stable.as_ref().and_then(|stable| followed.deployments.get(stable));
         let (Some(stable), None) = (stable, &followed.trial) else { return };
-        let trial = Arc::new(Trial::new(candidate, deployment.clone()));
+        let trial = Arc::new(Trial::new(candidate, deployment.clone(), stable.clone()));
         let (to, samples) = sync_channel(WAITING);
         let watching = trial.clone();
         // It ends when nobody is watched any more.
@@ -46,9 +46,10 @@ impl Follower {
         if let Err(error) = started {
             return tracing::error!(model, "the candidate cannot be watched: {error}");
         }
-        stable.watch(Some(Watch { to: to.clone(), copies: trial.copies() }));
-        if !trial.copies() {
-            deployment.watch(Some(Watch { to, copies: false }));
+        let copies = trial.copies();
+        stable.watch(Some(Watch { to: to.clone(), copies }));
+        if !trial.is_shadow() {
+            deployment.watch(Some(Watch { to, copies }));
         }
         followed.trial = Some(trial);
     }
