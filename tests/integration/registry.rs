@@ -1,22 +1,21 @@
 //! The registry itself: what is published and read, what is altered and refused, hosts that die and stores that are gone.
 
 use std::fs;
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use edgewit::release::{Plan, Release, change, latest};
 use edgewit::store::Store;
+use edgewit_tests::bucket::Bucket;
 use edgewit_tests::command::edgewit;
+use edgewit_tests::full;
 use edgewit_tests::releases::{Registry, adder, ask, status};
 use edgewit_tests::server::Server;
-use edgewit_tests::{full, root};
 use serde_json::{Value, json};
-use xtask::python;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn until(what: &str, holds: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < PATIENCE, "{what} never came");
@@ -207,6 +206,23 @@ fn a_host_whose_registry_is_gone_serves_what_it_served() {
     until("1.1.0", || ask(&host.client).0 == "1.1.0");
 }
 
+#[test]
+fn a_registry_that_begins_anew_is_not_answered_for_by_what_was_there_before() {
+    let registry = Registry::new();
+    registry.push("1.0.0", 1, 1);
+    registry.done(&["deploy", "adder", "1.0.0"]);
+    let host = registry.host(&[]);
+    until("1.0.0", || status(&host.client)["serving"] == "1.0.0");
+    drop(host);
+    fs::remove_dir_all(&registry.url).expect("removed");
+    registry.push("2.0.0", 2, 3);
+    registry.done(&["deploy", "adder", "2.0.0"]);
+    let host = registry.host(&[]);
+    until("the rejection", || status(&host.client)["rejected"]["version"] == "2.0.0");
+    assert_eq!(status(&host.client)["serving"], Value::Null);
+    assert_ne!(host.client.post_json("/models/adder/predict", &json!({ "x": 0 })).status, 200);
+}
+
 /// A number below `end` that is another each time, and the same in each run.
 fn random(state: &mut u64, end: u64) -> u64 {
     *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -278,70 +294,23 @@ fn of_many_who_change_a_release_at_once_each_makes_a_revision_of_its_own() {
     assert_eq!(numbers, (1..=80).collect::<Vec<_>>());
 }
 
-/// A process that ends with the test.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn hosts_that_follow_a_bucket_agree_within_a_second() {
-    let requirements = root().join("tests/registry/requirements.txt");
-    let Some(python) = python::environment(&requirements, false).expect("the packages") else { return };
-    let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
-    let endpoint = format!("http://127.0.0.1:{port}");
-    let mut server = python.command();
-    server.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()]);
-    let server = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("moto starts");
-    let _server = Process(server);
-    let client = edgewit_tests::http::Client::new(endpoint.clone());
-    let up = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
-    until("the S3 server", up);
-    assert_eq!(client.put("/models").status, 200);
-
-    let environment = [
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_ENDPOINT", &*endpoint),
-        ("AWS_ALLOW_HTTP", "true"),
-    ];
-    let url = "s3://models/of/a/team";
-    let sources = Registry::at(url);
-    let run = |arguments: &[&str]| {
-        let output = edgewit()
-            .args(arguments)
-            .args(["--registry", url])
-            .envs(environment)
-            .output()
-            .expect("it starts");
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    };
+    let Some(bucket) = Bucket::start() else { return };
+    let sources = Registry::at(&bucket.url);
     for (version, by) in [("1.0.0", 1), ("1.1.0", 2)] {
-        let source = sources.source(version, &adder(by));
-        run(&["push", source.to_str().expect("text"), "--version", version]);
+        bucket.push(&sources.source(version, &adder(by)), version);
     }
-    run(&["deploy", "adder", "1.0.0"]);
-    let host = || {
-        let mut command = edgewit();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--registry", url]);
-        let mut server = Server::spawn(command.envs(environment));
-        server.wait_for("");
-        server
-    };
-    let hosts = [host(), host()];
+    bucket.run(&["deploy", "adder", "1.0.0"]);
+    let hosts = [bucket.host(&[]), bucket.host(&[])];
     until("1.0.0", || hosts.iter().all(|host| status(&host.client)["serving"] == "1.0.0"));
-    run(&["deploy", "adder", "1.1.0"]);
+    bucket.run(&["deploy", "adder", "1.1.0"]);
     until("1.1.0 on both", || hosts.iter().all(|host| ask(&host.client).0 == "1.1.0"));
     // Loaded on both: a rollback and its counterpart are a matter of looking.
     let mut times = vec![];
     for version in ["1.0.0", "1.1.0", "1.0.0"] {
         let start = Instant::now();
-        run(&["rollback", "adder"]);
+        bucket.run(&["rollback", "adder"]);
         until("the rollback on both", || hosts.iter().all(|host| ask(&host.client).0 == version));
         times.push(start.elapsed());
     }
