@@ -20,7 +20,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use effort::Effort;
 use report::Report;
-use sections::{browser, guards, http, many_models, memory, packing, predictions, size, start};
+use sections::{browser, guards, http, many_models, memory, packing, predictions, records, size, start};
 use setup::{Setup, step};
 
 /// Measure Edgewit beside its peers; the report is target/bench/report.{md,json,svg}.
@@ -62,6 +62,8 @@ enum Section {
     Http,
     /// What keys, limits and logs cost of that.
     Guards,
+    /// What looking for drift and recording cost of that.
+    Records,
     /// Pages in Chromium beside onnxruntime-web.
     Browser,
     /// The time that `edgewit pack` takes.
@@ -102,6 +104,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
             Section::Predictions => predictions::run(&setup, &cli.models, &mut report),
             Section::Http => http::run(&setup, &mut report),
             Section::Guards => guards::run(&setup, &mut report),
+            Section::Records => records::run(&setup, &mut report),
             Section::Browser => browser::run(&setup, &mut report),
             Section::Packing => packing::run(&setup, &mut report),
             Section::Size => size::run(&setup, &mut report),

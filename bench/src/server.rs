@@ -98,6 +98,13 @@ impl Server {
         Ok(serde_json::from_str(&answer.body_mut().read_to_string()?)?)
     }
 
+    /// Gets a text; any other status than 200 is an error.
+    pub(crate) fn get(&self, path: &str) -> Result<String> {
+        let mut answer = self.agent.get(format!("{}{path}", self.base)).call()?;
+        ensure!(answer.status() == 200, "status {}", answer.status());
+        Ok(answer.body_mut().read_to_string()?)
+    }
+
     /// Posts `rows` in turn until there were `count`, over `clients` connections.
     pub(crate) fn post_many(&self, rows: &[String], count: usize, clients: usize) -> Result<()> {
         std::thread::scope(|scope| {

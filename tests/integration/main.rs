@@ -12,6 +12,7 @@ mod clients;
 mod command_line;
 mod compression;
 mod container;
+mod cycles;
 mod datatypes;
 mod documentation;
 mod drift;

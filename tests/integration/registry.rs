@@ -1,18 +1,17 @@
 //! The registry itself: what is published and read, what is altered and refused, hosts that die and stores that are gone.
 
 use std::fs;
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use edgewit::release::{Plan, change, latest};
+use edgewit::release::{Plan, Release, change, latest};
 use edgewit::store::Store;
+use edgewit_tests::bucket::Bucket;
 use edgewit_tests::command::edgewit;
+use edgewit_tests::full;
 use edgewit_tests::releases::{Registry, adder, ask, status};
 use edgewit_tests::server::Server;
-use edgewit_tests::{full, root};
 use serde_json::{Value, json};
-use xtask::python;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -103,6 +102,38 @@ fn what_was_altered_or_is_half_there_is_refused_and_the_last_good_version_stays(
 }
 
 #[test]
+fn the_status_tells_which_version_answers_where_the_wanted_one_is_damaged() {
+    let registry = Registry::new();
+    for (version, by) in [("1.0.0", 1), ("1.1.0", 74)] {
+        registry.push(version, by, by);
+    }
+    registry.done(&["deploy", "adder", "1.0.0"]);
+    let host = registry.host(&[]);
+    until("1.0.0", || status(&host.client)["serving"] == "1.0.0");
+    let list: Value = serde_json::from_str(&registry.done(&["list", "--json"])).expect("JSON");
+    let digest = list[1]["publication"]["component"]["sha256"].as_str().expect("a digest");
+    fs::write(registry.object(&format!("components/{digest}.wasm")), "half").expect("written");
+    // Another host was content with it, before it was damaged.
+    let store = Store::open(&registry.url).expect("a store");
+    let content = |release: &Release| {
+        let (revision, previous) = (release.revision + 1, release.stable.clone());
+        Ok(Release { revision, stable: Some("1.1.0".into()), previous, ..release.clone() })
+    };
+    change(&store, "adder", "another host", content).expect("changed");
+    let told = |host: &Server| {
+        until("the damage", || status(&host.client)["failed"]["1.1.0"].is_string());
+        let status = status(&host.client);
+        assert_eq!((&status["stable"], &status["serving"]), (&json!("1.1.0"), &json!("1.0.0")), "{status}");
+        assert_eq!(ask(&host.client), ("1.0.0".into(), 1));
+        assert_eq!(host.client.get("/health/ready").status, 200);
+    };
+    told(&host);
+    drop(host);
+    // So it is for one that starts now, with what it served before.
+    told(&registry.host(&[]));
+}
+
+#[test]
 fn only_versions_that_are_signed_by_a_trusted_key_are_served() {
     let registry = Registry::new();
     let key = |name: &str| {
@@ -173,6 +204,23 @@ fn a_host_whose_registry_is_gone_serves_what_it_served() {
     registry.push("1.1.0", 2, 2);
     registry.done(&["deploy", "adder", "1.1.0", "--wait", "60"]);
     until("1.1.0", || ask(&host.client).0 == "1.1.0");
+}
+
+#[test]
+fn a_registry_that_begins_anew_is_not_answered_for_by_what_was_there_before() {
+    let registry = Registry::new();
+    registry.push("1.0.0", 1, 1);
+    registry.done(&["deploy", "adder", "1.0.0"]);
+    let host = registry.host(&[]);
+    until("1.0.0", || status(&host.client)["serving"] == "1.0.0");
+    drop(host);
+    fs::remove_dir_all(&registry.url).expect("removed");
+    registry.push("2.0.0", 2, 3);
+    registry.done(&["deploy", "adder", "2.0.0"]);
+    let host = registry.host(&[]);
+    until("the rejection", || status(&host.client)["rejected"]["version"] == "2.0.0");
+    assert_eq!(status(&host.client)["serving"], Value::Null);
+    assert_ne!(host.client.post_json("/models/adder/predict", &json!({ "x": 0 })).status, 200);
 }
 
 /// A number below `end` that is another each time, and the same in each run.
@@ -246,70 +294,23 @@ fn of_many_who_change_a_release_at_once_each_makes_a_revision_of_its_own() {
     assert_eq!(numbers, (1..=80).collect::<Vec<_>>());
 }
 
-/// A process that ends with the test.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn hosts_that_follow_a_bucket_agree_within_a_second() {
-    let requirements = root().join("tests/registry/requirements.txt");
-    let Some(python) = python::environment(&requirements, false).expect("the packages") else { return };
-    let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
-    let endpoint = format!("http://127.0.0.1:{port}");
-    let mut server = python.command();
-    server.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()]);
-    let server = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("moto starts");
-    let _server = Process(server);
-    let client = edgewit_tests::http::Client::new(endpoint.clone());
-    let up = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
-    until("the S3 server", up);
-    assert_eq!(client.put("/models").status, 200);
-
-    let environment = [
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_ENDPOINT", &*endpoint),
-        ("AWS_ALLOW_HTTP", "true"),
-    ];
-    let url = "s3://models/of/a/team";
-    let sources = Registry::at(url);
-    let run = |arguments: &[&str]| {
-        let output = edgewit()
-            .args(arguments)
-            .args(["--registry", url])
-            .envs(environment)
-            .output()
-            .expect("it starts");
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    };
+    let Some(bucket) = Bucket::start() else { return };
+    let sources = Registry::at(&bucket.url);
     for (version, by) in [("1.0.0", 1), ("1.1.0", 2)] {
-        let source = sources.source(version, &adder(by));
-        run(&["push", source.to_str().expect("text"), "--version", version]);
+        bucket.push(&sources.source(version, &adder(by)), version);
     }
-    run(&["deploy", "adder", "1.0.0"]);
-    let host = || {
-        let mut command = edgewit();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--registry", url]);
-        let mut server = Server::spawn(command.envs(environment));
-        server.wait_for("");
-        server
-    };
-    let hosts = [host(), host()];
+    bucket.run(&["deploy", "adder", "1.0.0"]);
+    let hosts = [bucket.host(&[]), bucket.host(&[])];
     until("1.0.0", || hosts.iter().all(|host| status(&host.client)["serving"] == "1.0.0"));
-    run(&["deploy", "adder", "1.1.0"]);
+    bucket.run(&["deploy", "adder", "1.1.0"]);
     until("1.1.0 on both", || hosts.iter().all(|host| ask(&host.client).0 == "1.1.0"));
     // Loaded on both: a rollback and its counterpart are a matter of looking.
     let mut times = vec![];
     for version in ["1.0.0", "1.1.0", "1.0.0"] {
         let start = Instant::now();
-        run(&["rollback", "adder"]);
+        bucket.run(&["rollback", "adder"]);
         until("the rollback on both", || hosts.iter().all(|host| ask(&host.client).0 == version));
         times.push(start.elapsed());
     }

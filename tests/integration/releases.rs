@@ -1,20 +1,17 @@
 //! Versions that come into service and leave it: verified, in the shadow, as a canary, for all, and back.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use edgewit_tests::full;
 use edgewit_tests::http::Client;
 use edgewit_tests::onnx::{Dim, Graph};
-use edgewit_tests::releases::{Registry, ask, ask_with, status};
+use edgewit_tests::releases::{Registry, ask, ask_with, of_a_number, status};
 use serde_json::{Value, json};
 
 /// Longer than any change takes that is no failure.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Asks the host about the model until it says what is waited for.
-fn until(client: &Client, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+pub(crate) fn until(client: &Client, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
     let start = Instant::now();
     loop {
         let status = status(client);
@@ -25,14 +22,14 @@ fn until(client: &Client, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
     }
 }
 
-fn change(client: &Client, what: &str, body: &Value) -> Value {
+pub(crate) fn change(client: &Client, what: &str, body: &Value) -> Value {
     let answer = client.post_json(&format!("/models/adder/release/{what}"), body);
     assert_eq!(answer.status, 200, "{what}: {}", answer.text);
     answer.json()
 }
 
 /// A registry with version 1.0.0 in service, which adds 1.
-fn serving() -> Registry {
+pub(crate) fn serving() -> Registry {
     let registry = Registry::new();
     registry.push("1.0.0", 1, 1);
     registry.done(&["deploy", "adder", "1.0.0"]);
@@ -210,68 +207,91 @@ fn a_canary_that_fails_is_taken_back_by_itself() {
     assert!((0..20).all(|_| ask(client).0 == "1.0.0"));
 }
 
-/// What a client saw: from when to when, and the version.
-type Seen = (Instant, Instant, String);
+#[test]
+fn a_slower_canary_is_found_out_in_batches_too() {
+    let registry = Registry::new();
+    let publish = |version: &str, steps: usize| {
+        let source = registry.source(version, &tedious(steps));
+        let batches = "[batching]\nmax_size = 2\nmax_delay_us = 20000\n";
+        std::fs::write(source.join("model.toml"), batches).expect("written");
+        registry.done(&["push", source.to_str().expect("text"), "--version", version]);
+    };
+    publish("1.0.0", 1);
+    publish("1.1.0", 1000);
+    registry.done(&["deploy", "adder", "1.0.0"]);
+    let host = registry.host(&["--isolation", "reuse"]);
+    let client = &host.client;
+    until(client, "1.0.0", |status| status["serving"] == "1.0.0");
+    for stage in ["shadow", "canary"] {
+        let plan = match stage {
+            "shadow" => json!({ "shadow_requests": 100, "thresholds": { "p99_ratio": 2.0 } }),
+            _ => json!({ "canary_weight": 0.5, "canary_requests": 100, "thresholds": { "p99_ratio": 2.0 } }),
+        };
+        change(client, "deploy", &json!({ "version": "1.1.0", "plan": plan }));
+        let status = until(client, "a decision", |status| {
+            // Four of two versions that wait for one another.
+            std::thread::scope(|scope| {
+                (0..4).for_each(|_| drop(scope.spawn(|| assert_eq!(ask(client).1, 1))))
+            });
+            status["candidate"].is_null()
+        });
+        let rejected = &status["rejected"];
+        let reason = rejected["reason"].as_str().expect("text");
+        assert!(rejected["stage"] == stage && reason.contains("times as long"), "{status:#}");
+    }
+    let batches = r#"edgewit_batch_size_count{model="adder",version="1.0.0"}"#;
+    let metrics = client.get("/metrics").text;
+    assert!(crate::metrics::value(&metrics, batches) > 50.0, "{metrics}");
+}
+
+/// A model that adds 1, in so many steps there and back.
+fn tedious(steps: usize) -> Vec<u8> {
+    let mut graph = Graph::new().input("x", 7, &[Dim::Named("N")]).ints("by", &[1]);
+    let mut last = "x".to_owned();
+    for step in 0..2 * (steps / 2) {
+        let next = format!("step{step}");
+        graph = graph.node(if step % 2 == 0 { "Add" } else { "Sub" }, &[&last, "by"], &next);
+        last = next;
+    }
+    graph.node("Add", &[&last, "by"], "y").output("y", 7).bytes()
+}
 
 #[test]
-fn no_request_fails_or_is_answered_by_a_version_that_was_not_allowed() {
-    let registry = serving();
-    registry.push("1.1.0", 2, 2);
-    let host = registry.host(&[]);
-    until(&host.client, "1.0.0", |status| status["serving"] == "1.0.0");
-    let cycles = if full() { 200 } else { 8 };
-    let (stop, seen) = (AtomicBool::new(false), Mutex::new(Vec::<Seen>::new()));
-    // From when to when each version was allowed: from before it was asked for until after another was in its place.
-    let mut allowed = vec![(Instant::now(), None, "1.0.0")];
-    std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                let mut own = vec![];
-                while !stop.load(Relaxed) {
-                    let from = Instant::now();
-                    let (version, adds) = ask(&host.client);
-                    assert_eq!(adds, if version == "1.0.0" { 1 } else { 2 });
-                    own.push((from, Instant::now(), version));
-                }
-                seen.lock().expect("nobody panicked").extend(own);
-            });
-        }
-        for cycle in 0..cycles {
-            // Up by a deployment, back by a rollback; every other time with a canary that is promoted by hand.
-            let begin = Instant::now();
-            if cycle % 2 == 0 {
-                change(&host.client, "deploy", &json!({ "version": "1.1.0" }));
-                until(&host.client, "1.1.0", |status| status["serving"] == "1.1.0");
-            } else {
-                let plan = json!({ "automatic": false });
-                change(&host.client, "deploy", &json!({ "version": "1.1.0", "plan": plan }));
-                until(&host.client, "the canary", |status| status["candidate"]["stage"] == "canary");
-                change(&host.client, "promote", &json!({}));
-            }
-            let now = Instant::now();
-            if let Some((_, until, _)) = allowed.last_mut() {
-                *until = Some(now);
-            }
-            allowed.push((begin, None, "1.1.0"));
-            let begin = Instant::now();
-            change(&host.client, "rollback", &json!({}));
-            if let Some((_, until, _)) = allowed.last_mut() {
-                *until = Some(Instant::now());
-            }
-            allowed.push((begin, None, "1.0.0"));
-        }
-        stop.store(true, Relaxed);
-    });
-    let seen = seen.into_inner().expect("nobody panicked");
-    for (from, to, version) in &seen {
-        let fits = |(begin, end, allowed): &(Instant, Option<Instant>, &str)| {
-            allowed == version && begin <= to && end.is_none_or(|end| *from <= end)
-        };
-        assert!(allowed.iter().any(fits), "{version} answered when it was not allowed to");
+fn a_version_whose_scores_drift_is_rejected_and_one_whose_scores_do_not_is_promoted() {
+    let registry = Registry::new();
+    for (version, operator, inputs) in
+        [("1.0.0", "Abs", &["x"][..]), ("1.1.0", "Mul", &["x", "x"]), ("1.2.0", "Abs", &["x"])]
+    {
+        let source = registry.source(version, &of_a_number(operator, inputs));
+        registry.done(&["push", source.to_str().expect("text"), "--version", version]);
     }
-    let new = seen.iter().filter(|(.., version)| version == "1.1.0").count();
-    eprintln!("{cycles} cycles, {} requests, {new} by the new version, none failed", seen.len());
-    assert!(new > 0 && new < seen.len());
+    registry.done(&["deploy", "adder", "1.0.0"]);
+    let host = registry.host(&[]);
+    let client = &host.client;
+    until(client, "1.0.0", |status| status["serving"] == "1.0.0");
+    let rows = json!((0..100).map(|ix| json!({ "x": f64::from(ix) / 100.0 })).collect::<Vec<_>>());
+    let decided = |version: &str| {
+        until(client, "a decision", |status| {
+            assert_eq!(client.post_json("/models/adder/predict/batch", &rows).status, 200);
+            status["candidate"].is_null()
+                && (status["rejected"]["version"] == version || status["serving"] == version)
+        })
+    };
+    registry.done(&["deploy", "adder", "1.1.0", "--shadow", "1000", "--max-drift", "0.25"]);
+    let in_the_shadow = decided("1.1.0");
+    let plan =
+        |drift: f64| json!({ "canary_weight": 0.5, "canary_requests": 20, "thresholds": { "drift": drift } });
+    change(client, "deploy", &json!({ "version": "1.1.0", "plan": plan(0.25) }));
+    let as_canary = decided("1.1.0");
+    for (stage, status) in [("shadow", in_the_shadow), ("canary", as_canary)] {
+        assert_eq!((&status["rejected"]["stage"], &status["serving"]), (&json!(stage), &json!("1.0.0")));
+        let reason = status["rejected"]["reason"].as_str().expect("text");
+        assert!(reason.starts_with("score drift") && reason.ends_with("where 0.25 was allowed"), "{reason}");
+    }
+    let told = registry.done(&["status", "adder"]);
+    assert!(told.contains("rejected 1.1.0 (canary): score drift"), "{told}");
+    change(client, "deploy", &json!({ "version": "1.2.0", "plan": plan(0.01) }));
+    assert_eq!(decided("1.2.0")["serving"], "1.2.0");
 }
 
 #[test]
@@ -290,6 +310,9 @@ fn what_makes_no_sense_is_refused_and_says_what_does() {
     assert_eq!((code, text.as_str()), (400, "canary_weight: expected 0 to 1, got 2"));
     let (code, text) = refused("deploy", json!({ "version": "1.1.0", "plan": { "canary": 2 } }));
     assert!(code == 400 && text.contains("unknown field `canary`"), "{text}");
+    let (code, text) =
+        refused("deploy", json!({ "version": "1.1.0", "plan": { "thresholds": { "drift": 0.1 } } }));
+    assert!(code == 400 && text.starts_with("shadow_requests: expected some, or a canary"), "{text}");
     assert_eq!(refused("rollback", json!({})), (409, "there is no version before this one".into()));
     assert_eq!(refused("promote", json!({})).0, 409);
     assert_eq!(host.client.post_json("/models/nothing/release/promote", &json!({})).status, 404);

@@ -1,9 +1,10 @@
 //! What the integration tests share: a real server process, a real command, a Spin-like host for
 //! the edge component, a collector of traces, small ONNX models with a fault in each, mutants of real ones,
-//! certificates, browsers, a server of files, clients that forgive nothing, a registry with versions, what attackers send
-//! (tokens of any kind, bytes that are no HTTP, components that mean harm), and other people's programs.
+//! certificates, browsers, a server of files, a bucket, clients that forgive nothing, a registry with versions, what attackers
+//! send (tokens of any kind, bytes that are no HTTP, components that mean harm), and other people's programs.
 
 pub mod browser;
+pub mod bucket;
 pub mod collector;
 pub mod command;
 pub mod edge;

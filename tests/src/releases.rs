@@ -101,6 +101,12 @@ pub fn adder(by: i64) -> Vec<u8> {
     graph.node("Add", &["x", "by"], "y").output("y", 7).bytes()
 }
 
+/// A model of one number `x`, whose answer `operator` makes of `inputs`.
+pub fn of_a_number(operator: &str, inputs: &[&str]) -> Vec<u8> {
+    let graph = Graph::new().input("x", 1, &[Dim::Named("N")]);
+    graph.node(operator, inputs, "y").output("y", 1).bytes()
+}
+
 /// The version that a request to `adder` is answered by, and what it adds.
 pub fn ask(client: &Client) -> (String, i64) {
     ask_with(client, &[])

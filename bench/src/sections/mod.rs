@@ -8,6 +8,7 @@ pub(crate) mod many_models;
 pub(crate) mod memory;
 pub(crate) mod packing;
 pub(crate) mod predictions;
+pub(crate) mod records;
 pub(crate) mod servers;
 pub(crate) mod size;
 pub(crate) mod start;

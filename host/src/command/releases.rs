@@ -52,6 +52,10 @@ pub(super) struct DeployArgs {
     /// Largest difference of a number that it may have.
     #[arg(long, value_name = "X")]
     max_difference: Option<f64>,
+    /// Largest drift of its scores from those of the version that answers, as population stability index: 0.1 is slight,
+    /// 0.25 is large.
+    #[arg(long, value_name = "INDEX")]
+    max_drift: Option<f64>,
     /// Wait so many seconds for it to answer, and exit with 1 if it does not.
     #[arg(long, value_name = "SECONDS")]
     wait: Option<u64>,
@@ -90,6 +94,7 @@ pub(super) fn deploy(args: DeployArgs) -> Result<ExitCode> {
             p99_ratio: args.max_p99_ratio,
             disagreement: args.max_disagreement,
             difference: args.max_difference,
+            drift: args.max_drift,
         },
     };
     let change = |release: &Release| release.deploy(version, plan.clone());

@@ -16,7 +16,7 @@ mod writer;
 pub use copy::{CopyError, copy, put_back};
 pub use export::{Export, export};
 pub use labelled::{Labelled, Quality, Span};
-pub use reading::{Reading, Row, kind};
+pub use reading::{Reading, Row, kind, scores};
 pub use record::{Column, Record, Recording};
 pub use store::{Label, Selection, Store, StoreError, Versions, is_postgres};
 pub use writer::{Entry, Writer};

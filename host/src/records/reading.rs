@@ -7,6 +7,7 @@ use edgewit_core::rows::{self, Answer, Feature, Prediction, Response, Rows};
 use edgewit_core::tensor::Element;
 use edgewit_core::{Datatype, RowSchema, Tensor};
 use edgewit_statistics::drift::{Kind, Value};
+use serde_json::Map;
 
 /// The rows of a request and what they were answered.
 pub struct Reading<'a> {
@@ -29,6 +30,15 @@ pub fn kind(feature: &Feature) -> Kind {
         _ if !feature.spec.categories.is_empty() => Kind::Category,
         Datatype::Bytes | Datatype::Bool => Kind::Category,
         _ => Kind::Number,
+    }
+}
+
+/// Of each row of an answer, what its drift is seen by; of an answer that cannot be read, nothing.
+pub fn scores(schema: &RowSchema, outputs: &[Tensor], rows: usize) -> Vec<Value<'static>> {
+    let asked = Rows { inputs: vec![], passthrough: vec![Map::new(); rows], batched: true };
+    match Reading::new(schema, &asked, outputs) {
+        Ok(reading) => reading.rows().map(|row| row.said().into_owned()).collect(),
+        Err(_) => vec![Value::Missing; rows],
     }
 }
 
@@ -115,6 +125,15 @@ impl<'a> Row<'a> {
         };
         let elements = self.answer.probability.iter().flatten().enumerate();
         elements.map(|(class, element)| (name(class), element.as_f64().unwrap_or(f64::NAN))).collect()
+    }
+
+    /// The score; of a classifier without probabilities the class.
+    fn said(&self) -> Value<'a> {
+        match (self.score(), self.task()) {
+            (Some(score), _) => Value::Number(score),
+            (None, "classification") => self.prediction().map_or(Value::Missing, Value::Category),
+            _ => Value::Missing,
+        }
     }
 
     /// Of two classes the second's probability, of more the largest; of a regression the value.

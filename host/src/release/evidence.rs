@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use edgewit_core::{Data, Datatype, Tensor};
 
+use super::scores::{Found, Scores, describe};
 use super::{Plan, Stage, Thresholds};
 
 /// Durations that are kept of each version; the oldest go first.
@@ -24,6 +25,8 @@ pub(super) struct Evidence {
     disagreed: u64,
     /// The largest difference of a float.
     difference: f64,
+    /// What both said, where its drift is looked at.
+    pub(super) scores: Scores,
 }
 
 #[derive(Debug, Default)]
@@ -98,7 +101,7 @@ impl Evidence {
             Stage::Shadow => plan.shadow_requests,
             Stage::Canary => plan.canary_requests,
         };
-        let Thresholds { error_rate, p99_ratio, disagreement, difference } = plan.thresholds;
+        let Thresholds { error_rate, p99_ratio, disagreement, difference, drift } = plan.thresholds;
         let seen = self.predicted.max(wanted).max(1) as f64;
         let over = |what: &str, most: Option<f64>, count: u64, of: u64| {
             let most = most.filter(|most| count as f64 / seen > *most)?;
@@ -119,25 +122,47 @@ impl Evidence {
         if let Some(reason) = failed {
             return Verdict::Failed(reason);
         }
+        let drifted = drift.map_or(Verdict::Passed, |most| self.drifted(most));
+        if matches!(drifted, Verdict::Failed(_)) {
+            return drifted;
+        }
         if self.predicted < wanted {
             return Verdict::Wait;
         }
-        match (p99_ratio, self.stable.p99(), self.candidate.p99()) {
-            (None, ..) => Verdict::Passed,
-            (Some(most), Some(stable), Some(candidate)) if candidate > most * stable => {
-                let ratio = candidate / stable;
-                Verdict::Failed(format!(
-                    "took {ratio:.2} times as long as the stable version (99th percentile), where {most} times were allowed"
-                ))
+        match p99_ratio.map_or(Verdict::Passed, |most| self.slower(most)) {
+            Verdict::Passed => drifted,
+            slower => slower,
+        }
+    }
+
+    /// Whether the candidate took too long. Where there is too little to say, more will come.
+    fn slower(&self, most: f64) -> Verdict {
+        let (Some(stable), Some(candidate)) = (self.stable.p99(), self.candidate.p99()) else {
+            return Verdict::Wait;
+        };
+        if candidate <= most * stable {
+            return Verdict::Passed;
+        }
+        let ratio = candidate / stable;
+        Verdict::Failed(format!(
+            "took {ratio:.2} times as long as the stable version (99th percentile), where {most} times were allowed"
+        ))
+    }
+
+    /// Whether the candidate's scores are distributed otherwise.
+    fn drifted(&self, most: f64) -> Verdict {
+        match self.scores.drift(most) {
+            Found::TooFew => Verdict::Wait,
+            Found::None => Verdict::Failed("answers without score or class, so no drift can be seen".into()),
+            Found::Drift(drift) if drift.drifted => {
+                Verdict::Failed(format!("{}, where {most} was allowed", describe(&drift)))
             }
-            (Some(_), Some(_), Some(_)) => Verdict::Passed,
-            // Too few to say: more will come.
-            _ => Verdict::Wait,
+            Found::Drift(_) => Verdict::Passed,
         }
     }
 
     /// In a few words, for whoever asks how far it is.
-    pub(super) fn summary(&self) -> String {
+    pub(super) fn summary(&self, thresholds: &Thresholds) -> String {
         let mut text = format!("{} predicted, {} failed", self.predicted, self.failed);
         if self.compared > 0 {
             text += &format!(
@@ -147,6 +172,9 @@ impl Evidence {
         }
         if let (Some(stable), Some(candidate)) = (self.stable.p99(), self.candidate.p99()) {
             text += &format!(", 99th percentile {:.2} times the stable version's", candidate / stable);
+        }
+        if let Some(most) = thresholds.drift {
+            text += &format!(", {}", self.scores.summary(most));
         }
         text
     }
@@ -185,6 +213,8 @@ fn floats(tensor: &Tensor) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use edgewit_statistics::drift::Value;
+
     use super::*;
 
     fn tensor(values: &[f32], label: i64) -> Vec<Tensor> {
@@ -229,6 +259,26 @@ mod tests {
         }
         evidence.candidate(None, false);
         assert_eq!(evidence.verdict(Stage::Shadow, &plan), Verdict::Passed);
+    }
+
+    #[test]
+    fn a_version_whose_scores_drift_fails_before_its_stage_is_over() {
+        let thresholds = Thresholds { drift: Some(0.25), ..Thresholds::default() };
+        let plan = Plan { shadow_requests: 1000, thresholds, ..Plan::default() };
+        let verdict = |shift: f64, rows: usize| {
+            let mut evidence = Evidence::default();
+            for row in 0..rows {
+                let score = (row % 100) as f64;
+                evidence.candidate(None, false);
+                evidence.scores.stable.add(vec![Value::Number(score)]);
+                evidence.scores.candidate.add(vec![Value::Number(score + shift)]);
+            }
+            evidence.verdict(Stage::Shadow, &plan)
+        };
+        assert_eq!([verdict(50.0, 499), verdict(0.0, 999)], [Verdict::Wait, Verdict::Wait]);
+        let Verdict::Failed(reason) = verdict(50.0, 500) else { panic!("it goes on") };
+        assert!(reason.starts_with("score drift") && reason.ends_with("where 0.25 was allowed"), "{reason}");
+        assert_eq!(verdict(0.0, 1000), Verdict::Passed);
     }
 
     #[test]

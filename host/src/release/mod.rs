@@ -8,10 +8,17 @@
 mod evidence;
 mod follower;
 mod history;
+mod loader;
+mod plan;
+mod releases;
 mod saved;
+mod scores;
 mod state;
 mod trial;
 
-pub use follower::{Deploy, Follower, FollowerConfig, Releases, Status};
+pub use follower::{Follower, FollowerConfig};
 pub use history::{ReleaseError, change, history, latest};
-pub use state::{Action, Candidate, Plan, Refused, Rejected, Release, Stage, Thresholds};
+pub use loader::Deploy;
+pub use plan::{Plan, Thresholds};
+pub use releases::{Releases, Status};
+pub use state::{Action, Candidate, Refused, Rejected, Release, Stage};

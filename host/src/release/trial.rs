@@ -2,12 +2,15 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+
+use edgewit_core::Tensor;
+use edgewit_statistics::drift::Value;
 
 use super::evidence::{Evidence, Verdict, apart};
 use super::{Candidate, Stage};
 use crate::golden::{self, Subject, Tolerance};
-use crate::serving::{Deployment, Sample};
+use crate::records::scores;
+use crate::serving::{Deployment, Made, Sample};
 use crate::telemetry::Stations;
 
 /// Names of failed cases that a reason has; more say no more.
@@ -34,34 +37,78 @@ pub(super) fn verify(deployment: &Deployment, folder: &Path) -> Result<usize, St
 pub(super) struct Trial {
     pub(super) candidate: Candidate,
     deployment: Arc<Deployment>,
+    /// The version that answers meanwhile.
+    stable: Arc<Deployment>,
     evidence: Mutex<Evidence>,
 }
 
 impl Trial {
-    pub(super) fn new(candidate: Candidate, deployment: Arc<Deployment>) -> Trial {
-        Trial { candidate, deployment, evidence: Mutex::default() }
+    pub(super) fn new(candidate: Candidate, deployment: Arc<Deployment>, stable: Arc<Deployment>) -> Trial {
+        Trial { candidate, deployment, stable, evidence: Mutex::default() }
     }
 
-    /// Whether inputs and outputs of the stable version are wanted.
-    pub(super) fn copies(&self) -> bool {
+    /// Whether the candidate only predicts what the stable version has answered.
+    pub(super) fn is_shadow(&self) -> bool {
         self.candidate.stage == Stage::Shadow
+    }
+
+    /// Whether inputs and outputs are wanted.
+    pub(super) fn copies(&self) -> bool {
+        self.is_shadow() || self.watches_scores()
+    }
+
+    fn watches_scores(&self) -> bool {
+        self.candidate.plan.thresholds.drift.is_some()
     }
 
     /// Takes in a prediction that was made; in the shadow, makes it again.
     pub(super) fn see(&self, sample: Sample) {
-        let own = sample.version == self.candidate.version;
-        if own {
-            return self.evidence().candidate(sample.took, sample.failed);
+        if self.is_shadow() {
+            return self.compare(sample);
         }
-        self.evidence().stable(sample.took);
-        let Some(made) = sample.made.filter(|_| self.copies()) else { return };
-        let (start, mut stations) = (Instant::now(), Stations::default());
-        let outputs = self.deployment.compute(made.inputs, made.requested.as_deref(), &mut stations);
-        let took = sample.took.map(|_| start.elapsed());
+        let own = sample.version == self.candidate.version;
+        let of = if own { &self.deployment } else { &self.stable };
+        let scores = sample.made.map(|made| self.scores(of, made.rows(), &made.outputs)).unwrap_or_default();
         let mut evidence = self.evidence();
-        evidence.candidate(took, outputs.is_err());
-        if let Ok(outputs) = outputs {
-            evidence.compared(apart(&made.outputs, &outputs));
+        if own {
+            evidence.candidate(sample.took, sample.failed);
+            evidence.scores.candidate.add(scores);
+        } else {
+            evidence.stable(sample.took);
+            evidence.scores.stable.add(scores);
+        }
+    }
+
+    /// Lets the candidate predict what the stable version has.
+    fn compare(&self, sample: Sample) {
+        let Some(made) = sample.made else { return };
+        let rows = made.rows();
+        let Made { inputs, requested, outputs } = made;
+        let predict = |deployment: &Deployment, inputs| {
+            let mut stations = Stations::default();
+            let predicted = deployment.compute(inputs, requested.as_deref(), &mut stations);
+            (predicted, stations.took())
+        };
+        // The candidate predicts alone. What the stable version took for a batch says nothing beside that.
+        let alone = sample.shared && self.candidate.plan.thresholds.p99_ratio.is_some();
+        let stable_took = if alone { predict(&self.stable, inputs.clone()).1 } else { sample.took };
+        let (predicted, took) = predict(&self.deployment, inputs);
+        let mut evidence = self.evidence();
+        evidence.stable(stable_took);
+        evidence.candidate(took, predicted.is_err());
+        if let Ok(predicted) = predicted {
+            evidence.compared(apart(&outputs, &predicted));
+            evidence.scores.stable.add(self.scores(&self.stable, rows, &outputs));
+            evidence.scores.candidate.add(self.scores(&self.deployment, rows, &predicted));
+        }
+    }
+
+    /// The scores of an answer, where their drift is looked at.
+    fn scores(&self, of: &Deployment, rows: usize, outputs: &[Tensor]) -> Vec<Value<'static>> {
+        match of.row_schema() {
+            Ok(schema) if self.watches_scores() => scores(schema, outputs, rows),
+            Err(_) if self.watches_scores() => vec![Value::Missing; rows],
+            _ => vec![],
         }
     }
 
@@ -76,7 +123,7 @@ impl Trial {
 
     /// In a few words.
     pub(super) fn summary(&self) -> String {
-        self.evidence().summary()
+        self.evidence().summary(&self.candidate.plan.thresholds)
     }
 
     fn evidence(&self) -> std::sync::MutexGuard<'_, Evidence> {

@@ -112,7 +112,7 @@ impl Batch {
     /// predicted alone: it is one of them that is at fault, and the others must not feel it.
     pub(super) fn predict(self, deployment: &Arc<Deployment>, workers: &Workers) {
         let Some(batcher) = deployment.batcher() else { return };
-        let requests = self.begin(&deployment.metrics);
+        let mut requests = self.begin(&deployment.metrics);
         let rows = requests.iter().filter_map(|request| request.question.rows()).collect::<Vec<_>>();
         if rows.is_empty() {
             return;
@@ -121,7 +121,7 @@ impl Batch {
         if rows.len() == 1 {
             return requests.into_iter().for_each(|request| request.alone(deployment));
         }
-        match outputs(deployment, &requests, &rows) {
+        match outputs(deployment, &mut requests, &rows) {
             Some(outputs) => {
                 for (request, outputs) in requests.into_iter().zip(outputs) {
                     request.finish(deployment, Ok(outputs));
@@ -147,7 +147,7 @@ impl Batch {
 }
 
 /// The outputs of each request; `None` when the batch failed, for whatever reason.
-fn outputs(deployment: &Deployment, requests: &[Request], rows: &[u64]) -> Option<Vec<Vec<Tensor>>> {
+fn outputs(deployment: &Deployment, requests: &mut [Request], rows: &[u64]) -> Option<Vec<Vec<Tensor>>> {
     let first = &requests.first()?.question;
     let inputs = (0..first.inputs.len()).map(|ix| {
         let parts = requests.iter().map(|request| &request.question.inputs[ix]).collect::<Vec<_>>();
@@ -156,7 +156,7 @@ fn outputs(deployment: &Deployment, requests: &[Request], rows: &[u64]) -> Optio
     let inputs = inputs.collect::<Option<Vec<_>>>()?;
     let mut stations = Stations::default();
     let outputs = deployment.predict(inputs, first.outputs.as_deref(), &mut stations);
-    requests.iter().for_each(|request| request.caller.trail.computed(stations));
+    requests.iter_mut().for_each(|request| request.computed(stations, true));
     let outputs = outputs.ok()?;
     let mut parts = vec![Vec::with_capacity(outputs.len()); requests.len()];
     for output in outputs {

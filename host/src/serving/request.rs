@@ -80,12 +80,13 @@ pub(super) struct Seen {
     /// What is asked, where that is wanted: the prediction uses it up.
     question: Option<Question>,
     took: Option<Duration>,
+    shared: bool,
 }
 
 impl Seen {
     fn new(watch: Watch, question: &Question) -> Seen {
         let question = watch.copies.then(|| question.clone());
-        Seen { watch, question, took: None }
+        Seen { watch, question, took: None, shared: false }
     }
 
     fn tell(self, version: &str, outputs: &Result<Vec<Tensor>, Error>) {
@@ -95,8 +96,9 @@ impl Seen {
             outputs: outputs.clone(),
         });
         let failed = outputs.as_ref().is_err_and(Error::is_the_models);
+        let (version, took, shared) = (version.into(), self.took, self.shared);
         // A full queue is no reason to wait.
-        let _ = self.watch.to.try_send(Sample { version: version.into(), took: self.took, failed, made });
+        let _ = self.watch.to.try_send(Sample { version, took, shared, failed, made });
     }
 }
 
@@ -154,11 +156,16 @@ impl Request {
         let inputs = std::mem::take(&mut self.question.inputs);
         let mut stations = Stations::default();
         let outputs = deployment.predict(inputs, self.question.outputs.as_deref(), &mut stations);
+        self.computed(stations, false);
+        self.finish(deployment, outputs);
+    }
+
+    /// Notes when it was predicted, with others or alone.
+    pub(super) fn computed(&mut self, stations: Stations, shared: bool) {
         self.caller.trail.computed(stations);
         if let Some(seen) = &mut self.seen {
-            seen.took = stations.took();
+            (seen.took, seen.shared) = (stations.took(), shared);
         }
-        self.finish(deployment, outputs);
     }
 
     /// Answers with the outputs, and keeps them where that is wanted. Failures are not kept.

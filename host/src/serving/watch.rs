@@ -11,8 +11,10 @@ use edgewit_core::Tensor;
 pub struct Sample {
     /// The version that made it.
     pub version: String,
-    /// How long it took in its sandbox; none where it was part of a batch.
+    /// How long it took in its sandbox; of a batch, how long that took.
     pub took: Option<Duration>,
+    /// Whether it was part of a batch.
+    pub shared: bool,
     /// Whether it failed by the model's fault.
     pub failed: bool,
     /// What went in and came out, where that is wanted.
@@ -28,6 +30,13 @@ pub struct Made {
     pub requested: Option<Vec<String>>,
     /// They.
     pub outputs: Vec<Tensor>,
+}
+
+impl Made {
+    /// The rows of the request.
+    pub fn rows(&self) -> usize {
+        self.inputs.first().and_then(Tensor::rows).unwrap_or(1) as usize
+    }
 }
 
 /// Where samples go.

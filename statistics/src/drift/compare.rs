@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::baseline::{Distribution, Kind, Values, bin};
+use super::baseline::{Distribution, Kind, Value, Values, bin};
 use super::window::{Code, Ring, Window};
 use super::{chi_square, jensen_shannon, kolmogorov_smirnov, population_stability};
 
@@ -75,6 +75,15 @@ pub struct Drift {
     pub unseen: Vec<String>,
     /// The rows by bin; those without a value are the last one.
     pub bins: Vec<Bin>,
+}
+
+impl Distribution {
+    /// How far other values of the column are from these; judged by itself.
+    pub fn drift<'a>(&self, values: impl ExactSizeIterator<Item = Value<'a>>, limits: &Limits) -> Drift {
+        let mut window = Window::new(self, values.len());
+        values.for_each(|value| window.push(self, value));
+        Drift::new(self, &window, limits, 1)
+    }
 }
 
 impl Drift {
@@ -205,7 +214,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::drift::{Baseline, Value, Windows};
+    use crate::drift::{Baseline, Windows};
 
     const LIMITS: Limits = Limits { rows: 50, index: 0.2, significance: 0.01 };
 
