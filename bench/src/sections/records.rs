@@ -92,12 +92,12 @@ fn baseline(setup: &Setup, folder: &Path, model: &Path) -> Result<()> {
 fn kept(metrics: &str, side: &str) -> Result<String> {
     let sum = |name: &str| {
         let lines = metrics.lines().filter(|line| line.starts_with(name));
-        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>()
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum::<u64>()
     };
     let [stored, lost] = ["edgewit_records_stored_total", "edgewit_records_lost_total"].map(sum);
     let (records, windows) = ([RECORDS, BOTH].contains(&side), [WINDOWS, BOTH].contains(&side));
-    ensure!((stored > 0.0) == records, "{side}: {stored} records are stored");
+    ensure!((stored > 0) == records, "{side}: {stored} records are stored");
     let compares = metrics.contains("ml_data_drift_score{");
     ensure!(compares == windows, "{side}: the drift {} compared", if compares { "is" } else { "is not" });
-    Ok(format!("{stored:.0} records stored, {lost:.0} lost"))
+    Ok(format!("{stored} records stored, {lost} lost"))
 }
