@@ -244,16 +244,19 @@ fn a_slower_canary_is_found_out_in_batches_too() {
     assert!(crate::metrics::value(&metrics, batches) > 50.0, "{metrics}");
 }
 
-/// A model that adds 1, in so many steps there and back.
+/// A model that adds 1, in so many steps there and back, for each of a thousand copies: a step takes some microseconds, so
+/// that a thousand take longer than what another process may hold up the one.
 fn tedious(steps: usize) -> Vec<u8> {
-    let mut graph = Graph::new().input("x", 7, &[Dim::Named("N")]).ints("by", &[1]);
-    let mut last = "x".to_owned();
+    let graph = Graph::new().input("x", 7, &[Dim::Named("N")]).ints("by", &[1]).ints("zero", &[0]);
+    let mut graph = graph.ints("copies", &[1000, 1]).node("Expand", &["x", "copies"], "many");
+    let mut last = "many".to_owned();
     for step in 0..2 * (steps / 2) {
         let next = format!("step{step}");
         graph = graph.node(if step % 2 == 0 { "Add" } else { "Sub" }, &[&last, "by"], &next);
         last = next;
     }
-    graph.node("Add", &[&last, "by"], "y").output("y", 7).bytes()
+    let graph = graph.node("Gather", &[&last, "zero"], "first").node("Squeeze", &["first", "zero"], "one");
+    graph.node("Add", &["one", "by"], "y").output("y", 7).bytes()
 }
 
 #[test]
