@@ -53,8 +53,7 @@ pub(crate) fn run(setup: &Setup, count: usize, report: &mut Report) -> Result<()
     let memory = server.memory()?;
     let seconds = |seconds| Cell::Figure(seconds, Unit::Seconds);
     let bytes = |bytes| Cell::Figure(bytes, Unit::Bytes);
-    add("machine code on disk", bytes(disk(&cache.join("compiled"))?));
-    add("packed components on disk", bytes(disk(&cache.join("packed"))?));
+    add("compile cache on disk", bytes(disk(&cache)?));
     add("RSS after a request each", bytes(memory.rss));
     add("PSS after a request each", bytes(memory.pss));
     add("start with warm cache, until all are ready", seconds(warm));
