@@ -65,6 +65,23 @@ fn expect_none_lost(load: Load) {
     println!("{answered} requests, none lost");
 }
 
+/// Kills one of two hosts under load, starts it again, and lets `end` end the load.
+fn over_a_kill(front: impl FnOnce(&Fleet) -> Front, end: impl FnOnce(Load)) {
+    let fleet = Fleet::new();
+    let (a, b) = (fleet.host(0), fleet.host(1));
+    let _front = front(&fleet);
+    let load = fleet.load();
+    wait_for_requests(&a, 50.0);
+    wait_for_requests(&b, 50.0);
+    // SIGKILL, with requests on their way to it.
+    drop(a);
+    wait_for_requests(&b, 200.0);
+    // It comes back, and is asked again.
+    let a = fleet.host(0);
+    wait_for_requests(&a, 50.0);
+    end(load);
+}
+
 /// How many predictions were asked of a host.
 fn asked(host: &Server) -> f64 {
     let metrics = host.client.get("/metrics").text;
@@ -132,19 +149,7 @@ fn nginx(fleet: &Fleet, program: &mut Command) -> Front {
 #[test]
 fn nginx_loses_nothing_when_a_host_is_killed() {
     let Some(mut program) = tool("nginx", "nginx") else { return };
-    let fleet = Fleet::new();
-    let (a, b) = (fleet.host(0), fleet.host(1));
-    let _nginx = nginx(&fleet, &mut program);
-    let load = fleet.load();
-    wait_for_requests(&a, 50.0);
-    wait_for_requests(&b, 50.0);
-    // SIGKILL, with requests on their way to it.
-    drop(a);
-    wait_for_requests(&b, 200.0);
-    // It comes back, and is asked again.
-    let a = fleet.host(0);
-    wait_for_requests(&a, 50.0);
-    expect_none_lost(load);
+    over_a_kill(|fleet| nginx(fleet, &mut program), expect_none_lost);
 }
 
 #[test]
@@ -220,20 +225,13 @@ fn caddy_loses_nothing_when_a_host_stops() {
 #[test]
 fn caddy_loses_only_what_is_on_its_way_to_a_host_that_is_killed() {
     let Some(mut program) = tool("caddy", "caddy") else { return };
-    let fleet = Fleet::new();
-    let (a, b) = (fleet.host(0), fleet.host(1));
-    let _caddy = caddy(&fleet, &mut program);
-    let load = fleet.load();
-    wait_for_requests(&a, 50.0);
-    wait_for_requests(&b, 50.0);
-    // SIGKILL, with requests on their way to it.
-    drop(a);
-    wait_for_requests(&b, 200.0);
-    // It comes back, and is asked again.
-    let a = fleet.host(0);
-    wait_for_requests(&a, 50.0);
-    let (answered, failures) = load.stop();
-    // One of each client may have been on its way.
-    assert!(failures.len() <= 2 * EACH, "{failures:#?} beside {answered} that were answered");
-    println!("{answered} requests, {} lost on their way: {failures:?}", failures.len());
+    over_a_kill(
+        |fleet| caddy(fleet, &mut program),
+        |load| {
+            let (answered, failures) = load.stop();
+            // One of each client may have been on its way.
+            assert!(failures.len() <= 2 * EACH, "{failures:#?} beside {answered} that were answered");
+            println!("{answered} requests, {} lost on their way: {failures:?}", failures.len());
+        },
+    );
 }

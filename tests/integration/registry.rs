@@ -13,6 +13,8 @@ use edgewit_tests::releases::{Registry, adder, ask, status};
 use edgewit_tests::server::Server;
 use serde_json::{Value, json};
 
+use crate::releases::serving;
+
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
@@ -178,14 +180,18 @@ fn only_versions_that_are_signed_by_a_trusted_key_are_served() {
     assert!(altered.err.contains("its signature is of no key"), "{}", altered.err);
 }
 
-#[test]
-fn a_host_whose_registry_is_gone_serves_what_it_served() {
-    let registry = Registry::new();
-    registry.push("1.0.0", 1, 1);
-    registry.done(&["deploy", "adder", "1.0.0"]);
+/// A registry whose version 1.0.0 a host has served, which is gone.
+fn served() -> Registry {
+    let registry = serving();
     let host = registry.host(&[]);
     until("1.0.0", || status(&host.client)["serving"] == "1.0.0");
     drop(host);
+    registry
+}
+
+#[test]
+fn a_host_whose_registry_is_gone_serves_what_it_served() {
+    let registry = served();
     let away = registry.beside().join("away");
     fs::rename(&registry.url, &away).expect("moved");
     fs::write(&registry.url, "no folder").expect("written");
@@ -208,12 +214,7 @@ fn a_host_whose_registry_is_gone_serves_what_it_served() {
 
 #[test]
 fn a_registry_that_begins_anew_is_not_answered_for_by_what_was_there_before() {
-    let registry = Registry::new();
-    registry.push("1.0.0", 1, 1);
-    registry.done(&["deploy", "adder", "1.0.0"]);
-    let host = registry.host(&[]);
-    until("1.0.0", || status(&host.client)["serving"] == "1.0.0");
-    drop(host);
+    let registry = served();
     fs::remove_dir_all(&registry.url).expect("removed");
     registry.push("2.0.0", 2, 3);
     registry.done(&["deploy", "adder", "2.0.0"]);

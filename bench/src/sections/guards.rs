@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use xtask::components::root;
 
-use super::load::{Side, turns};
+use super::load::{Side, beside_the_first, turns};
 use super::servers;
 use crate::report::{Cell, Comparison, Report, Table};
 use crate::server::Server;
@@ -58,10 +58,7 @@ pub(crate) fn run(setup: &Setup, report: &mut Report) -> Result<()> {
     let note = "Each is `edgewit serve` with another part of what a host on the network has.";
     let mut table = Table { title: "Keys, limits and logs".into(), note: note.into(), ..Table::default() };
     let rates = turns(setup, wrk, &started, &mut table)?;
-    for (side, rate) in started.iter().zip(&rates).skip(1) {
-        let what = format!("churn over HTTP: {}", side.name);
-        report.comparisons.push(Comparison::new(what, rate.clone(), OPEN, rates[0].clone()));
-    }
+    report.comparisons.extend(beside_the_first(&started, &rates));
     report.tables.push(table);
     Ok(())
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use super::servers;
-use crate::report::{Cell, Table, Unit, median};
+use crate::report::{Cell, Comparison, Table, Unit, median};
 use crate::server::Server;
 use crate::setup::{Maybe, Setup, peer, step};
 
@@ -31,6 +31,15 @@ struct Load {
     microseconds: f64,
     median: f64,
     p99: f64,
+}
+
+/// The rates of all but the first side, beside that of the first.
+pub(crate) fn beside_the_first(sides: &[Side<'_>], rates: &[Cell]) -> Vec<Comparison> {
+    let compared = |(side, rate): (&Side<'_>, &Cell)| {
+        let what = format!("churn over HTTP: {}", side.name);
+        Comparison::new(what, rate.clone(), sides[0].name, rates[0].clone())
+    };
+    sides.iter().zip(rates).skip(1).map(compared).collect()
 }
 
 /// Lets the servers take turns under load, and adds their table. Returns their rates, each a number of requests a second.

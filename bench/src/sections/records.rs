@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use edgewit_tests::copy_model;
 use serde_json::{Map, Value};
 
-use super::load::{Side, turns};
+use super::load::{Side, beside_the_first, turns};
 use super::servers;
 use crate::report::{Cell, Comparison, Report, Table};
 use crate::server::Server;
@@ -56,10 +56,7 @@ pub(crate) fn run(setup: &Setup, report: &mut Report) -> Result<()> {
     let note = "Each is `edgewit serve` with another part of what looks at answers.";
     let mut table = Table { title: "Drift and records".into(), note: note.into(), ..Table::default() };
     let rates = turns(setup, wrk, &started, &mut table)?;
-    for (side, rate) in started.iter().zip(&rates).skip(1) {
-        let what = format!("churn over HTTP: {}", side.name);
-        report.comparisons.push(Comparison::new(what, rate.clone(), NEITHER, rates[0].clone()));
-    }
+    report.comparisons.extend(beside_the_first(&started, &rates));
     for side in &started {
         let Ok(server) = &side.server else { continue };
         table.note += &format!(" {}: {}.", side.name, kept(&server.get("/metrics")?, side.name)?);
