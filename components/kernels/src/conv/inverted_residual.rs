@@ -10,8 +10,8 @@ use super::{Finish, Layout, Weights, Window};
 use crate::depthwise;
 use crate::product::{self, Part};
 
-/// Floats of a band, before and after the second convolution: 512 KB.
-const BAND: usize = 1 << 17;
+/// Floats of a band, before and after the second convolution: 128 KB.
+const BAND: usize = 1 << 15;
 
 /// One of the convolutions, all three in the shapes that `convolve` wants.
 #[derive(Clone, Copy, Debug)]
@@ -56,26 +56,35 @@ pub fn inverted_residual(stages: [&Stage<'_>; 3], images: &[f32], output: &mut [
     let bands = bands(&middle.window, channels);
     // Room for the longest: memory that grows leaves holes behind, which a sandbox keeps.
     let longest = |rows: fn(&Band) -> usize| bands.iter().map(rows).max().unwrap_or_default();
-    let (before, after) = (longest(|band| band.read.len()) * wide, longest(|band| band.rows.len()) * width);
-    let (mut widened, mut filtered) =
-        (Vec::with_capacity(channels * before), Vec::with_capacity(channels * after));
-    let mut scratch = product::Scratch::of((first.weights.depth * before).max(last.weights.depth * after));
+    let (plane, after) = (longest(|band| band.read.len()) * wide, longest(|band| band.rows.len()) * width);
+    let (mut widened, mut filtered) = (vec![0.0; channels * plane], Vec::with_capacity(channels * after));
+    let mut scratch = product::Scratch::of((first.weights.depth * plane).max(last.weights.depth * after));
     let mut padded = vec![];
     for ix in 0..count {
         let image = &images[ix * inputs..][..inputs];
         let output = &mut output[ix * outputs..][..outputs];
+        let mut kept = 0..0;
         for Band { rows, read, window } in &bands {
-            let (before, after) = (read.len() * wide, rows.len() * width);
-            widened.resize(channels * before, 0.0);
-            let part = Part { columns: read.start * wide..read.end * wide, start: 0, plane: before };
-            let (finish, to) = (&first.finish, &mut widened[..]);
-            product::convolve(widen, channels, &first.window, image, finish, to, &part, &mut scratch);
+            // What the band before has read, too, is not made again.
+            let new = read.start.max(kept.end)..read.end;
+            let shared = (read.start - kept.start) * wide..kept.len() * wide;
+            if !shared.is_empty() {
+                widened.chunks_exact_mut(plane).for_each(|plane| plane.copy_within(shared.clone(), 0));
+            }
+            if !new.is_empty() {
+                let start = (new.start - read.start) * wide;
+                let part = Part { columns: new.start * wide..new.end * wide, start, plane };
+                let (finish, to) = (&first.finish, &mut widened[..]);
+                product::convolve(widen, channels, &first.window, image, finish, to, &part, &mut scratch);
+            }
+            kept = read.clone();
 
+            let (before, after) = (read.len() * wide, rows.len() * width);
             filtered.resize(channels * after, 0.0);
             // Its zeros are at other places for each band.
             padded.clear();
             for (channel, kernel) in kernels.chunks_exact(middle.weights.depth).enumerate() {
-                let plane = &widened[channel * before..][..before];
+                let plane = &widened[channel * plane..][..before];
                 let finish = middle.finish.part(channel, 1, after);
                 let to = &mut filtered[channel * after..][..after];
                 depthwise::convolve(kernel, window, plane, &finish, to, &mut padded);
