@@ -6,7 +6,7 @@
     reason = "criterion's macros; a benchmark stops at the first fault"
 )]
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group, criterion_main};
 use edgewit_bench::{golden, limits, program, tensors};
 use xtask::components::root;
 
@@ -19,19 +19,11 @@ fn predict(criterion: &mut Criterion) {
         let tensors = tensors(&program, rows.collect()).unwrap();
         let mut group = criterion.benchmark_group(format!("{name}, batch of {batch}"));
         group.bench_function("fresh sandbox", |bencher| {
-            bencher.iter_batched(
-                || tensors.clone(),
-                |tensors| program.instantiate(&limits).unwrap().predict(tensors, None).unwrap(),
-                BatchSize::SmallInput,
-            );
+            bencher.iter(|| program.instantiate(&limits).unwrap().predict(&tensors, None).unwrap());
         });
         let mut instance = program.instantiate(&limits).unwrap();
         group.bench_function("reused sandbox", |bencher| {
-            bencher.iter_batched(
-                || tensors.clone(),
-                |tensors| instance.predict(tensors, None).unwrap(),
-                BatchSize::SmallInput,
-            );
+            bencher.iter(|| instance.predict(&tensors, None).unwrap());
         });
         group.bench_function("start a sandbox", |bencher| {
             bencher.iter(|| program.instantiate(&limits).unwrap());

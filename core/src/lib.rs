@@ -10,12 +10,13 @@
 //! - *Tensors*: [`oip::read`] reads an Open Inference Protocol body and holds it against the model; the
 //!   [`oip::Reply`] that comes with the tensors answers.
 //!
-//! Rows may also come from a CSV file: [`table`].
+//! Rows may also come from a CSV file: [`table`]. Into a component and out of it tensors go as messages: [`onnx`].
 
 pub mod error;
 mod json;
 pub mod manifest;
 pub mod oip;
+pub mod onnx;
 pub mod rows;
 pub mod schema;
 pub mod table;

@@ -26,7 +26,7 @@ fn a_guest_that_means_harm_is_stopped_and_the_others_predict_on() {
     let good = || {
         let limits = Limits { deadline: Duration::from_secs(10), ..limits.clone() };
         let mut instance = good.instantiate(&limits).expect("a place is free again");
-        instance.predict(image(), None).expect("a prediction")
+        instance.predict(&image(), None).expect("a prediction")
     };
     let expected = good();
     let folder = tempfile::tempdir().expect("a folder");
@@ -37,7 +37,7 @@ fn a_guest_that_means_harm_is_stopped_and_the_others_predict_on() {
         // More often than the pool has places.
         for _ in 0..if full() { 100 } else { 6 } {
             let mut instance = program.instantiate(&limits).expect("a place is free again");
-            let error = instance.predict(Vec::new(), None).expect_err("no guest predicts by harm");
+            let error = instance.predict(&[], None).expect_err("no guest predicts by harm");
             let fits = match (&harm, &error) {
                 (Harm::Trap, Error::Trap(text)) => text.contains("unreachable"),
                 (Harm::Loop, Error::Deadline(after)) => *after == limits.deadline,

@@ -6,9 +6,9 @@ use edgewit::pack::PREDICTOR;
 use flate2::{Compression, write::GzEncoder};
 
 /// Bytes of the component. Lower it after a step forward; raise it only for what is worth it.
-const BUDGET: usize = 11_200_000;
+const BUDGET: usize = 9_650_000;
 /// Bytes of the component after `gzip -9`.
-const COMPRESSED_BUDGET: usize = 3_150_000;
+const COMPRESSED_BUDGET: usize = 2_900_000;
 
 #[test]
 fn the_predictor_keeps_to_its_size() {

@@ -85,7 +85,9 @@ pub fn guest(harm: Harm) -> Result<Vec<u8>> {
     let mut exports = ExportSection::new();
     let interface = "edgewit:inference/predict@0.1.0";
     exports.export(&format!("{interface}#metadata"), ExportKind::Func, 0);
-    exports.export(&format!("{interface}#predict"), ExportKind::Func, PREDICT);
+    for name in ["predict", "predict-protobuf"] {
+        exports.export(&format!("{interface}#{name}"), ExportKind::Func, PREDICT);
+    }
     exports.export("cabi_realloc", ExportKind::Func, 2);
     exports.export("memory", ExportKind::Memory, 0);
     let mut module = Module::new();

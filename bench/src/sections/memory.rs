@@ -98,7 +98,7 @@ pub(crate) fn instances(model: &Path, cache: &Path, count: usize) -> Result<()> 
             Ok(Tensor::new(input.name, input.datatype, shape, Data::Raw(zeros))?)
         });
         let inputs = inputs.collect::<Result<Vec<_>>>()?;
-        sandbox.predict(inputs, None)?;
+        sandbox.predict(&inputs, None)?;
         sandboxes.push(sandbox);
     }
     let memory = Memory::of(std::process::id())?;

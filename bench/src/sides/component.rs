@@ -31,11 +31,9 @@ impl Component {
 
 impl Side for Component {
     fn time(&mut self, runs: usize) -> Result<f64> {
-        // Predicting consumes its inputs; copying them is not part of it.
-        let mut copies =
-            (0..runs).map(|run| self.inputs[run % self.inputs.len()].clone()).collect::<Vec<_>>();
         let start = Instant::now();
-        for inputs in copies.drain(..) {
+        for run in 0..runs {
+            let inputs = &self.inputs[run % self.inputs.len()];
             match &mut self.reused {
                 Some(instance) => drop(black_box(instance.predict(inputs, None)?)),
                 None => drop(black_box(self.program.instantiate(&self.limits)?.predict(inputs, None)?)),
@@ -45,7 +43,7 @@ impl Side for Component {
     }
 
     fn outputs(&mut self) -> Result<Vec<Vec<Values>>> {
-        let outputs = self.inputs.clone().into_iter().map(|inputs| {
+        let outputs = self.inputs.iter().map(|inputs| {
             let outputs = match &mut self.reused {
                 Some(instance) => instance.predict(inputs, None)?,
                 None => self.program.instantiate(&self.limits)?.predict(inputs, None)?,

@@ -109,38 +109,34 @@ export const link = async ({ instantiate, modules }) => {
   let rows;
 
   // Calls the model, and gives its result to `use` before it is freed.
-  const call = (tensors, outputs, use) => {
+  const call = (name, inputs, count, outputs, use) => {
     const { exports, memory } = model;
-    const inputs = writeTensors(memory, tensors);
     const names = outputs ? writeStrings(memory, outputs) : 0;
-    const result = exports[`${PREDICT}#predict`](inputs, tensors.length, outputs ? 1 : 0, names, outputs?.length ?? 0);
+    const result = exports[`${PREDICT}#${name}`](inputs, count, outputs ? 1 : 0, names, outputs?.length ?? 0);
     try {
       return use(memory, result);
     } finally {
-      exports[`cabi_post_${PREDICT}#predict`](result);
+      exports[`cabi_post_${PREDICT}#${name}`](result);
     }
   };
 
-  // What the component calls: tensors from its memory, and the result, a list or an error, back into it at `to`.
-  const predict = (start, count, some, names, named, to) => {
+  // What the component calls: a message from its memory, and the result, another or an error, back into it at `to`.
+  const predictMessage = (start, length, some, names, named, to) => {
     const { memory } = rows;
     const outputs = some ? readStrings(memory, [names, named]) : undefined;
-    call(readTensors(memory, [start, count]), outputs, (from, result) => {
+    const message = model.memory.put(memory.bytes.subarray(start, start + length), 1);
+    call("predict-protobuf", message, length, outputs, (from, result) => {
       const failed = from.bytes[result];
-      if (failed) {
-        const text = from.list(result + 8);
-        memory.setPair(to + 8, memory.put(text, 1), text.length);
-        memory.bytes[to + 4] = from.bytes[result + 4];
-      } else {
-        const tensors = readTensors(from, from.pair(result + 4));
-        memory.setPair(to + 4, writeTensors(memory, tensors), tensors.length);
-      }
+      const at = failed ? 8 : 4;
+      const bytes = from.list(result + at);
+      memory.setPair(to + at, memory.put(bytes, 1), bytes.length);
+      if (failed) memory.bytes[to + 4] = from.bytes[result + 4];
       memory.bytes[to] = failed;
     });
   };
 
   const start = async (module, imports) => {
-    const ours = imports?.[PREDICT] && { [PREDICT]: { ...imports[PREDICT], predict } };
+    const ours = imports?.[PREDICT] && { [PREDICT]: { ...imports[PREDICT], "predict-protobuf": predictMessage } };
     const instance = await WebAssembly.instantiate(module, { ...imports, ...ours });
     const part = { exports: instance.exports, memory: new Memory(instance.exports) };
     if (instance.exports[`${PREDICT}#predict`]) model = part;
@@ -167,7 +163,7 @@ export const link = async ({ instantiate, modules }) => {
     predict: ask("predict"),
     predictBatch: ask("predict-batch"),
     /** Tensors of `name`, `datatype` (its position in the interface), `shape` and `data` or `strings`, all as bytes. */
-    infer: (tensors, outputs) => call(tensors, outputs, (memory, result) => {
+    infer: (tensors, outputs) => call("predict", writeTensors(model.memory, tensors), tensors.length, outputs, (memory, result) => {
       if (memory.bytes[result]) throw new Failure(KINDS[memory.bytes[result + 4]], memory.text(result + 8));
       const copy = ({ name, datatype, shape, strings, data }) => ({
         name: decoder.decode(name), datatype, shape: shape.slice(), data: data?.slice(),

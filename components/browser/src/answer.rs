@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use edgewit_core::manifest::ManifestError;
 use edgewit_core::rows::{self, Rows};
-use edgewit_core::{ErrorBody, Manifest, ModelMetadata, RowSchema, Tensor, TensorMetadata};
+use edgewit_core::{ErrorBody, Manifest, ModelMetadata, RowSchema, Tensor, TensorMetadata, onnx};
 
 use crate::bindings::edgewit::inference::{predict, types};
 use crate::bindings::exports::edgewit::browser::scoring::Failure;
-use crate::{datatype_from_wit, tensor_from_wit, tensor_to_wit};
+use crate::datatype_from_wit;
 
 /// A page asks for as many rows as fit its memory.
 const MAX_ROWS: usize = u32::MAX as usize;
@@ -32,8 +32,8 @@ pub(crate) fn batch(body: &[u8], now: SystemTime) -> Result<String, Failure> {
 }
 
 /// Predicts rows and writes the answer.
-pub(crate) fn answer(schema: &RowSchema, mut rows: Rows, now: SystemTime) -> Result<String, Failure> {
-    let outputs = compute(std::mem::take(&mut rows.inputs), schema.requested_outputs())?;
+pub(crate) fn answer(schema: &RowSchema, rows: Rows, now: SystemTime) -> Result<String, Failure> {
+    let outputs = compute(&rows.inputs, schema.requested_outputs())?;
     let response = rows::respond(schema, &rows, &outputs, now).map_err(execution)?;
     serde_json::to_string(&response).map_err(execution)
 }
@@ -68,10 +68,9 @@ pub(crate) fn schema() -> Result<&'static RowSchema, Failure> {
     schema.as_ref().map_err(invalid)
 }
 
-fn compute(inputs: Vec<Tensor>, outputs: Option<&[String]>) -> Result<Vec<Tensor>, Failure> {
-    let inputs = inputs.into_iter().map(tensor_to_wit).collect::<Vec<_>>();
-    match predict::predict(&inputs, outputs) {
-        Ok(outputs) => Ok(outputs.into_iter().map(tensor_from_wit).collect()),
+fn compute(inputs: &[Tensor], outputs: Option<&[String]>) -> Result<Vec<Tensor>, Failure> {
+    match predict::predict_protobuf(&onnx::encode(inputs), outputs) {
+        Ok(outputs) => onnx::decode(&outputs).map_err(execution),
         Err(types::Error::InvalidInput(text)) => Err(invalid(text)),
         Err(types::Error::Unsupported(text)) => Err(Failure::Unsupported(text)),
         Err(types::Error::Execution(text)) => Err(Failure::Execution(text)),

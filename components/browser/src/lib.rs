@@ -20,7 +20,7 @@ mod bindings {
     export!(Scoring with_types_in self);
 }
 
-edgewit_core::wit_conversions!(bindings::edgewit::inference::types);
+edgewit_core::wit_datatypes!(bindings::edgewit::inference::types);
 
 struct Scoring;
 

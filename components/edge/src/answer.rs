@@ -4,12 +4,12 @@ use std::time::SystemTime;
 
 use edgewit_core::oip::{self, Body, ServerMetadata};
 use edgewit_core::rows::{self, Rows};
-use edgewit_core::{ErrorBody, Manifest, ModelMetadata, RowSchema, Tensor, TensorMetadata};
+use edgewit_core::{ErrorBody, Manifest, ModelMetadata, RowSchema, Tensor, TensorMetadata, onnx};
 use serde_json::{Value, json};
 
 use crate::bindings::edgewit::inference::{predict, types};
+use crate::datatype_from_wit;
 use crate::routes::{Failure, to_json};
-use crate::{datatype_from_wit, tensor_from_wit, tensor_to_wit};
 
 /// Most rows in a batch; the host's default.
 const MAX_ROWS: usize = 10_000;
@@ -48,7 +48,7 @@ pub(crate) fn batch(model: &ModelMetadata, body: &[u8]) -> Result<Vec<u8>, Failu
 /// Tensors in, tensors out.
 pub(crate) fn infer(model: &ModelMetadata, body: &[u8], json_length: Option<&[u8]>) -> Result<Body, Failure> {
     let (inputs, reply) = oip::read(model, body, json_length).map_err(bad_request)?;
-    reply.write(model, &compute(inputs, reply.outputs())?).map_err(internal)
+    reply.write(model, &compute(&inputs, reply.outputs())?).map_err(internal)
 }
 
 /// The model's inputs and outputs, in the protocol's form.
@@ -75,15 +75,14 @@ fn schema(model: &ModelMetadata) -> Result<RowSchema, Failure> {
     RowSchema::new(model).map_err(bad_request)
 }
 
-fn answer(schema: &RowSchema, mut rows: Rows) -> Result<Vec<u8>, Failure> {
-    let outputs = compute(std::mem::take(&mut rows.inputs), schema.requested_outputs())?;
+fn answer(schema: &RowSchema, rows: Rows) -> Result<Vec<u8>, Failure> {
+    let outputs = compute(&rows.inputs, schema.requested_outputs())?;
     Ok(to_json(&rows::respond(schema, &rows, &outputs, SystemTime::now()).map_err(internal)?))
 }
 
-fn compute(inputs: Vec<Tensor>, outputs: Option<&[String]>) -> Result<Vec<Tensor>, Failure> {
-    let inputs = inputs.into_iter().map(tensor_to_wit).collect::<Vec<_>>();
-    match predict::predict(&inputs, outputs) {
-        Ok(outputs) => Ok(outputs.into_iter().map(tensor_from_wit).collect()),
+fn compute(inputs: &[Tensor], outputs: Option<&[String]>) -> Result<Vec<Tensor>, Failure> {
+    match predict::predict_protobuf(&onnx::encode(inputs), outputs) {
+        Ok(outputs) => onnx::decode(&outputs).map_err(internal),
         Err(types::Error::InvalidInput(text)) => Err(Failure::new(400, text)),
         Err(types::Error::Unsupported(text)) => Err(Failure::new(501, text)),
         Err(types::Error::Execution(text)) => Err(internal(text)),

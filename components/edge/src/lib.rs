@@ -15,7 +15,7 @@ mod bindings {
     });
 }
 
-edgewit_core::wit_conversions!(bindings::edgewit::inference::types);
+edgewit_core::wit_datatypes!(bindings::edgewit::inference::types);
 
 #[allow(unsafe_code, reason = "Spin's macro exports the handler by the canonical ABI")]
 mod entry {

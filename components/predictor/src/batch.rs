@@ -1,30 +1,9 @@
-//! The axes of the inputs: which are fixed, which vary, and which vary together.
+//! Names for the axes of the inputs that vary.
 
+use edgewit_session::Axis;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::infer::Factoid;
 use tract_onnx::tract_hir::internal::bail;
-
-/// One axis of an input.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Axis {
-    /// Always this long.
-    Fixed(usize),
-    /// As long as every other axis of this symbol.
-    Symbol(Symbol),
-    /// An expression of symbols; tract checks it when it runs.
-    Expression,
-}
-
-impl Axis {
-    /// Reads an axis of a typed model.
-    pub(crate) fn of(dim: &TDim) -> Axis {
-        match dim {
-            TDim::Val(length) => Axis::Fixed(*length as usize),
-            TDim::Sym(symbol) => Axis::Symbol(symbol.clone()),
-            _ => Axis::Expression,
-        }
-    }
-}
 
 /// Gives every unnamed axis of the inputs a symbol, so that the model can be typed without
 /// knowing sizes. With `shared`, the unnamed leading axes share one symbol: exporters leave the

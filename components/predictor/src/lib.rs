@@ -9,9 +9,6 @@
 
 mod batch;
 mod load;
-mod memory;
-mod model;
-mod pages;
 mod panic;
 mod plans;
 #[cfg(target_arch = "wasm32")]
@@ -20,6 +17,7 @@ mod tensor;
 
 use std::sync::OnceLock;
 
+use edgewit_session::{Fault, Session};
 use exports::edgewit::inference::load::{
     Effort, ExternalFile, Guest as LoadGuest, Identity, Report, Residue,
 };
@@ -38,8 +36,18 @@ mod bindings {
 }
 use bindings::exports;
 
+mod datatype {
+    edgewit_core::wit_datatypes!(super::exports::edgewit::inference::types);
+}
+
 /// The model of this sandbox, set once by `load`.
-static MODEL: OnceLock<model::Model> = OnceLock::new();
+static MODEL: OnceLock<Model> = OnceLock::new();
+
+/// What `load` makes.
+struct Model {
+    metadata: ModelMetadata,
+    session: Session,
+}
 
 struct Predictor;
 
@@ -50,7 +58,7 @@ impl LoadGuest for Predictor {
             panic::keep_nodes();
         }
         // What is planned depends on the memory that it takes.
-        memory::loading();
+        edgewit_allocator::loading();
         load::check(file, &external, effort != Effort::Interpret)
     }
 
@@ -61,33 +69,70 @@ impl LoadGuest for Predictor {
         planned: bool,
     ) -> Result<(), Error> {
         panic::keep_messages();
-        memory::loading();
+        edgewit_allocator::loading();
         let model = load::load(file, external, identity, planned)?;
         let done = match MODEL.set(model) {
             Ok(()) => Ok(()),
             Err(_) => Err(Error::Execution("this instance has a model already".into())),
         };
-        memory::loaded();
+        edgewit_allocator::loaded();
         done
     }
 
     fn measure() -> Residue {
-        let memory::Residue { bytes, blocks } = memory::residue();
+        let edgewit_allocator::Residue { bytes, blocks } = edgewit_allocator::residue();
         Residue { bytes: bytes as u64, blocks }
     }
 
     fn arrange(residue: Residue) {
-        memory::arrange(&memory::Residue { bytes: residue.bytes as usize, blocks: residue.blocks });
+        let Residue { bytes, blocks } = residue;
+        edgewit_allocator::arrange(&edgewit_allocator::Residue { bytes: bytes as usize, blocks });
     }
 }
 
 impl PredictGuest for Predictor {
     fn metadata() -> ModelMetadata {
-        MODEL.get().map_or_else(model::no_metadata, |model| model.metadata.clone())
+        MODEL.get().map_or_else(no_metadata, |model| model.metadata.clone())
     }
 
     fn predict(inputs: Vec<Tensor>, outputs: Option<Vec<String>>) -> Result<Vec<Tensor>, Error> {
-        let model = MODEL.get().ok_or_else(|| Error::Execution("no model is loaded".into()))?;
-        model.predict(inputs, outputs)
+        let session = session()?;
+        let inputs = session.bind(inputs.into_iter().map(Ok))?;
+        let mut tensors = vec![];
+        session.run(inputs, outputs, |output, tensor| {
+            tensors.push(tensor::from_tract(output, tensor)?);
+            Ok(())
+        })?;
+        Ok(tensors)
+    }
+
+    fn predict_protobuf(inputs: Vec<u8>, outputs: Option<Vec<String>>) -> Result<Vec<u8>, Error> {
+        Ok(session()?.predict(inputs, outputs)?)
+    }
+}
+
+fn session() -> Result<&'static Session, Error> {
+    let model = MODEL.get().ok_or_else(|| Error::Execution("no model is loaded".into()))?;
+    Ok(&model.session)
+}
+
+/// What `metadata` answers before a model is loaded.
+fn no_metadata() -> ModelMetadata {
+    ModelMetadata {
+        name: String::new(),
+        version: String::new(),
+        digest: String::new(),
+        manifest: "{}".into(),
+        inputs: vec![],
+        outputs: vec![],
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Error {
+        match fault {
+            Fault::InvalidInput(text) => Error::InvalidInput(text),
+            Fault::Execution(text) => Error::Execution(text),
+        }
     }
 }

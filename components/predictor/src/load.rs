@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
+use edgewit_core::Datatype;
 use edgewit_operators::{self as operators, Interpreter};
+use edgewit_session::{Axis, Engine, Input, Lengths, Output, Session, from_datum, zeros};
 use tract_onnx::Onnx;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension;
@@ -11,14 +13,14 @@ use tract_onnx::pb::{ModelProto, ValueInfoProto, type_proto};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::{TractErrorContext, bail};
 
-use crate::batch::{self, Axis};
+use crate::batch;
+use crate::datatype::datatype_to_wit;
 use crate::exports::edgewit::inference::load::{
     Execution, ExternalFile, Identity, Operator, Opset, Refusal, Report,
 };
 use crate::exports::edgewit::inference::predict::{ModelMetadata, TensorMetadata};
-use crate::exports::edgewit::inference::types::{Datatype, Error};
-use crate::model::{Engine, Input, Model, Output};
-use crate::{plans, tensor};
+use crate::exports::edgewit::inference::types::Error;
+use crate::{Model, plans};
 
 /// What is known of `file` before it runs, with `planned` after a trial of its plan.
 pub(crate) fn check(file: Vec<u8>, external: &[ExternalFile], planned: bool) -> Result<Report, Error> {
@@ -85,7 +87,8 @@ pub(crate) fn load(
     };
     let inputs = graph.inputs.into_iter().map(|(name, datatype, axes)| Input { name, datatype, axes });
     let outputs = graph.outputs.into_iter().map(|(name, datatype, _)| Output { name, datatype });
-    Ok(Model { metadata, inputs: inputs.collect(), outputs: outputs.collect(), engine: graph.engine })
+    let session = Session { inputs: inputs.collect(), outputs: outputs.collect(), engine: graph.engine };
+    Ok(Model { metadata, session })
 }
 
 fn onnx() -> Onnx {
@@ -134,7 +137,7 @@ fn check_datatypes(proto: &ModelProto) -> Result<(), String> {
     let refused = tensors(proto).filter_map(|(what, info)| {
         let of = tensor_type(info)?;
         // Left open, a type is for the analysis to find.
-        if of.elem_type == 0 || datum_type(of).and_then(tensor::from_datum).is_some() {
+        if of.elem_type == 0 || datum_type(of).and_then(from_datum).is_some() {
             return None;
         }
         let name = match (DataType::try_from(of.elem_type), of.elem_type) {
@@ -197,27 +200,27 @@ impl Graph {
     /// second run. False where there is nothing to try: a length is not free, or there is too much.
     fn trial(&self) -> TractResult<bool> {
         for batch in [1, 2] {
-            let mut symbols = SymbolValues::default();
+            let mut symbols = Lengths::default();
             let mut values = tvec!();
             for (_, datatype, axes) in &self.inputs {
-                let mut length = |(ix, axis): (usize, &Axis)| match axis {
+                let shape = axes.iter().enumerate().map(|(ix, axis)| match axis {
                     Axis::Fixed(length) => Some(*length),
                     Axis::Symbol(symbol) => {
                         let length = if ix == 0 { batch } else { 1 };
                         if symbols.get(symbol).is_none() {
                             symbols.set(symbol, length);
                         }
-                        symbols.get(symbol).map(|length| length as usize)
+                        symbols.get(symbol)
                     }
                     Axis::Expression => None,
-                };
-                let shape = axes.iter().enumerate().map(&mut length).collect::<Option<TVec<usize>>>();
+                });
+                let shape = shape.collect::<Option<TVec<usize>>>();
                 let small = |shape: &TVec<usize>| {
                     let elements = shape.iter().try_fold(1usize, |all, axis| all.checked_mul(*axis));
                     elements.is_some_and(|elements| elements <= MOST_TRIAL_ELEMENTS)
                 };
                 let Some(shape) = shape.filter(small) else { return Ok(false) };
-                values.push(tensor::zeros(*datatype, &shape)?.into_tvalue());
+                values.push(zeros(*datatype, &shape)?.into_tvalue());
             }
             self.engine.run(values, &symbols)?;
         }
@@ -246,7 +249,7 @@ fn plan(onnx: &Onnx, proto: &ModelProto) -> TractResult<Graph> {
     let tensors = |outlets: &[OutletId], what: &str, name: &dyn Fn(usize, OutletId) -> String| {
         let tensor = |(ix, outlet): (usize, &OutletId)| {
             let (name, fact) = (name(ix, *outlet), model.outlet_fact(*outlet)?);
-            let datatype = tensor::from_datum(fact.datum_type)
+            let datatype = from_datum(fact.datum_type)
                 .with_context(|| format!("{what} `{name}` has datatype {:?}", fact.datum_type))?;
             Ok((name, datatype, fact.shape.dims().iter().map(Axis::of).collect()))
         };
@@ -266,7 +269,7 @@ fn interpret(onnx: &Onnx, proto: &ModelProto) -> TractResult<Graph> {
     let symbols = SymbolScope::default();
     let tensor = |info: &ValueInfoProto| -> TractResult<_> {
         let of = tensor_type(info).context("it has no type")?;
-        let datatype = datum_type(of).and_then(tensor::from_datum).context("it has no datatype")?;
+        let datatype = datum_type(of).and_then(from_datum).context("it has no datatype")?;
         let shape = of.shape.as_ref().context("it has no rank; export the model with its shape")?;
         let axes = shape.dim.iter().map(|dim| match &dim.value {
             Some(dimension::Value::DimValue(length)) if *length >= 0 => Axis::Fixed(*length as usize),
@@ -284,7 +287,7 @@ fn interpret(onnx: &Onnx, proto: &ModelProto) -> TractResult<Graph> {
         |info: &&ValueInfoProto| !graph.initializer.iter().any(|tensor| tensor.name == info.name);
     let inputs = tensors("input", &mut graph.input.iter().filter(initialised))?;
     let outputs = tensors("output", &mut graph.output.iter())?;
-    Ok(Graph { engine: Engine::Interpreted { interpreter, _symbols: symbols }, inputs, outputs })
+    Ok(Graph { engine: Engine::Interpreted { interpreter, symbols }, inputs, outputs })
 }
 
 fn describe(tensors: &Tensors, labels: &HashMap<String, Vec<String>>) -> Vec<TensorMetadata> {
@@ -294,7 +297,7 @@ fn describe(tensors: &Tensors, labels: &HashMap<String, Vec<String>>) -> Vec<Ten
     };
     let describe = |(name, datatype, axes): &(String, Datatype, Vec<Axis>)| TensorMetadata {
         name: name.clone(),
-        datatype: *datatype,
+        datatype: datatype_to_wit(*datatype),
         shape: axes.iter().map(length).collect(),
         labels: labels.get(name).cloned().unwrap_or_default(),
     };

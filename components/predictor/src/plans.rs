@@ -7,13 +7,12 @@
 //! takes up to twice the time; or, where convolutions need known shapes to be fast, the plan for one row, which then
 //! takes the rows of a batch one after the other. That is faster than a batch whose length is open, too.
 
+use edgewit_allocator as memory;
 use edgewit_operators::Plan;
+use edgewit_session::Engine;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops;
 use tract_onnx::tract_hir::internal::*;
-
-use crate::memory;
-use crate::model::Engine;
 
 /// What a plan for one row may take, in bytes, beside the plan for any batch.
 const SMALL: usize = 1 << 20;
@@ -39,26 +38,6 @@ pub(crate) fn plan(model: TypedModel, batch: Option<Symbol>) -> TractResult<Engi
         }
     }
     Ok(Engine::Planned { batch: Some(batch), single: Some(single), any: Plan::new(model)? })
-}
-
-/// Runs a plan for one row on each row of the inputs that have `rows`, and puts the results together again.
-pub(crate) fn row_by_row(plan: &Plan, rows: &[bool], inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
-    let batch = inputs.iter().zip(rows).find(|(_, rows)| **rows).map_or(1, |(input, _)| input.shape()[0]);
-    if batch == 1 {
-        return plan.run(inputs);
-    }
-    let run = |row: usize| {
-        let one = |(input, rows): (&TValue, &bool)| {
-            Ok(if *rows { input.slice(0, row, row + 1)?.into_tvalue() } else { input.clone() })
-        };
-        plan.run(inputs.iter().zip(rows).map(one).collect::<TractResult<_>>()?)
-    };
-    let results = (0..batch).map(run).collect::<TractResult<Vec<_>>>()?;
-    let whole = |slot: usize| {
-        let parts = results.iter().map(|outputs| &*outputs[slot]).collect::<Vec<_>>();
-        Ok(Tensor::stack_tensors(0, &parts)?.into_tvalue())
-    };
-    (0..results[0].len()).map(whole).collect()
 }
 
 fn has_rows(fact: &TypedFact, batch: &Symbol) -> bool {

@@ -65,7 +65,7 @@ impl Sample {
         for (ix, chunk) in rows.chunks(CHUNK).enumerate() {
             let mut predict = || -> Result<()> {
                 let rows = Rows::from_values(schema, chunk.to_vec())?;
-                let outputs = instance.predict(rows.inputs.clone(), schema.requested_outputs())?;
+                let outputs = instance.predict(&rows.inputs, schema.requested_outputs())?;
                 Reading::new(schema, &rows, &outputs)?.rows().for_each(|row| each(&row));
                 Ok(())
             };

@@ -64,7 +64,7 @@ fn case(set: &Path, model: &mut Subject<'_>, tolerance: (f64, f64)) -> Result<()
     let inputs = tensors(set, "input_", &names)?;
     let names = model.metadata.outputs.iter().map(|output| output.name.clone()).collect::<Vec<_>>();
     let expected = tensors(set, "output_", &names)?;
-    let got = model.instance.predict(inputs, None).map_err(|error| error.to_string())?;
+    let got = model.instance.predict(&inputs, None).map_err(|error| error.to_string())?;
     expected.iter().try_for_each(|expected| {
         let got = got.iter().find(|got| got.name == expected.name);
         compare::tensor(got.ok_or_else(|| format!("no output `{}`", expected.name))?, expected, tolerance)

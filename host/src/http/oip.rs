@@ -81,6 +81,7 @@ async fn infer(
         move |deployment, body, mut observing| {
             let json_length = json_length.as_ref().map(HeaderValue::as_bytes);
             let (inputs, reply) = oip::read(&deployment.metadata, body, json_length)?;
+            let inputs = Arc::new(inputs);
             let outputs = reply.outputs().map(<[String]>::to_vec);
             if let Some(observing) = &mut observing {
                 observing.given(&inputs);

@@ -68,7 +68,7 @@ async fn answer_batch(app: Arc<App>, model: Option<String>, request: Request) ->
 }
 
 fn question(schema: &RowSchema, mut rows: Rows, mut observing: Option<Observing>) -> (Question, Answer) {
-    let inputs = std::mem::take(&mut rows.inputs);
+    let inputs = Arc::new(std::mem::take(&mut rows.inputs));
     if let Some(observing) = &mut observing {
         observing.given(&inputs);
     }

@@ -79,7 +79,8 @@ impl Monitor {
     fn take(&self, mut observation: Observation, recorder: Option<&Recorder>) {
         let deployment = observation.deployment.clone();
         let Ok(schema) = deployment.row_schema() else { return };
-        let inputs = std::mem::take(&mut observation.inputs);
+        // The request has mostly ended by now, and nobody else has them.
+        let inputs = Arc::unwrap_or_clone(std::mem::take(&mut observation.inputs));
         let rows = rows(&deployment.metadata, inputs, &observation.passthrough);
         let outputs = std::mem::take(&mut observation.outputs);
         let Ok(reading) = Reading::new(schema, &rows, &outputs) else {

@@ -84,15 +84,15 @@ impl Trial {
         let Some(made) = sample.made else { return };
         let rows = made.rows();
         let Made { inputs, requested, outputs } = made;
-        let predict = |deployment: &Deployment, inputs| {
+        let predict = |deployment: &Deployment| {
             let mut stations = Stations::default();
-            let predicted = deployment.compute(inputs, requested.as_deref(), &mut stations);
+            let predicted = deployment.compute(&inputs, requested.as_deref(), &mut stations);
             (predicted, stations.took())
         };
         // The candidate predicts alone. What the stable version took for a batch says nothing beside that.
         let alone = sample.shared && self.candidate.plan.thresholds.p99_ratio.is_some();
-        let stable_took = if alone { predict(&self.stable, inputs.clone()).1 } else { sample.took };
-        let (predicted, took) = predict(&self.deployment, inputs);
+        let stable_took = if alone { predict(&self.stable).1 } else { sample.took };
+        let (predicted, took) = predict(&self.deployment);
         let mut evidence = self.evidence();
         evidence.stable(stable_took);
         evidence.candidate(took, predicted.is_err());

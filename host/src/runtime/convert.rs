@@ -1,11 +1,11 @@
-//! Core's tensors, metadata and errors to the generated ones and back; moves, no copies.
+//! The generated metadata and errors to core's and ours; moves, no copies.
 
 use edgewit_core::{Manifest, ModelMetadata, TensorMetadata};
 
 use super::Error;
 use super::bindings::exports::edgewit::inference::{predict, types};
 
-edgewit_core::wit_conversions!(types);
+edgewit_core::wit_datatypes!(types);
 
 pub(super) fn metadata(metadata: predict::ModelMetadata) -> Result<ModelMetadata, Error> {
     let manifest = Manifest::from_json(&metadata.manifest)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use edgewit_core::{ModelMetadata, Tensor};
+use edgewit_core::{ModelMetadata, Tensor, onnx};
 use wasmtime::{ResourceLimiter, Store, Trap, WasmCoreDump};
 
 use super::bindings::exports::edgewit::inference::predict;
@@ -88,12 +88,11 @@ impl Instance {
     ///
     /// # Errors
     /// [`Error::InvalidInput`] for the caller's mistakes; after any other the instance is spent.
-    pub fn predict(&mut self, inputs: Vec<Tensor>, outputs: Option<&[String]>) -> Result<Vec<Tensor>, Error> {
-        let inputs = inputs.into_iter().map(convert::tensor_to_wit).collect::<Vec<_>>();
+    pub fn predict(&mut self, inputs: &[Tensor], outputs: Option<&[String]>) -> Result<Vec<Tensor>, Error> {
         start_clock(&mut self.store, self.limits.deadline);
-        let called = self.predict.call_predict(&mut self.store, &inputs, outputs);
+        let called = self.predict.call_predict_protobuf(&mut self.store, &onnx::encode(inputs), outputs);
         let outputs = called.map_err(|error| self.fault(&error))?.map_err(convert::error)?;
-        Ok(outputs.into_iter().map(convert::tensor_from_wit).collect())
+        onnx::decode(&outputs).map_err(|error| Error::Component(error.to_string()))
     }
 
     /// What a failed call means.

@@ -18,8 +18,8 @@ pub fn answer(
     schema: &RowSchema,
     rows: Vec<Map<String, Value>>,
 ) -> Result<Vec<Value>, Error> {
-    let mut rows = Rows::from_values(schema, rows)?;
-    let outputs = instance.predict(std::mem::take(&mut rows.inputs), schema.requested_outputs())?;
+    let rows = Rows::from_values(schema, rows)?;
+    let outputs = instance.predict(&rows.inputs, schema.requested_outputs())?;
     let response = rows::respond(schema, &rows, &outputs, SystemTime::now())?;
     // Through text: as a value, an f32 would turn into an f64 with digits that it never had.
     let mut json: Value = serde_json::from_slice(&serde_json::to_vec(&response)?)?;

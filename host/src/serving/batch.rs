@@ -55,7 +55,7 @@ impl Question {
     fn joins(&self, other: &Question) -> bool {
         self.outputs == other.outputs
             && self.inputs.len() == other.inputs.len()
-            && self.inputs.iter().zip(&other.inputs).all(|(one, other)| one.joins(other))
+            && self.inputs.iter().zip(other.inputs.iter()).all(|(one, other)| one.joins(other))
     }
 }
 
@@ -155,7 +155,7 @@ fn outputs(deployment: &Deployment, requests: &mut [Request], rows: &[u64]) -> O
     });
     let inputs = inputs.collect::<Option<Vec<_>>>()?;
     let mut stations = Stations::default();
-    let outputs = deployment.predict(inputs, first.outputs.as_deref(), &mut stations);
+    let outputs = deployment.predict(&inputs, first.outputs.as_deref(), &mut stations);
     requests.iter_mut().for_each(|request| request.computed(stations, true));
     let outputs = outputs.ok()?;
     let mut parts = vec![Vec::with_capacity(outputs.len()); requests.len()];
@@ -185,7 +185,7 @@ mod tests {
     fn question(rows: u64, width: u64) -> Question {
         let data = Data::Raw(vec![0; (rows * width) as usize]);
         let input = Tensor::new("x", Datatype::Uint8, vec![rows, width], data).unwrap();
-        Question { inputs: vec![input], outputs: None }
+        Question { inputs: vec![input].into(), outputs: None }
     }
 
     fn request(rows: u64, width: u64) -> (Request, Answered) {
@@ -224,9 +224,10 @@ mod tests {
             [false, true, true, false, false]
         );
         let mut uneven = question(1, 1);
-        uneven.inputs.extend(question(2, 1).inputs);
+        uneven.inputs =
+            [question(1, 1), question(2, 1)].map(|question| question.inputs[0].clone()).to_vec().into();
         assert!(!batcher.takes(&uneven));
-        assert!(!batcher.takes(&Question { inputs: vec![], outputs: None }));
+        assert!(!batcher.takes(&Question { inputs: vec![].into(), outputs: None }));
     }
 
     #[test]

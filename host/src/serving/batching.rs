@@ -111,13 +111,13 @@ fn measure(
     for round in 0..ROUNDS {
         let ix = round % rows as usize;
         let start = Instant::now();
-        let single = deployment.compute(row(ix), None, &mut Stations::default()).map_err(failed)?;
+        let single = deployment.compute(&row(ix), None, &mut Stations::default()).map_err(failed)?;
         let alone = start.elapsed();
         if !asked && alone > PATIENCE {
             return Err(format!("a row takes {alone:.1?} alone"));
         }
         let start = Instant::now();
-        let batch = deployment.compute(inputs.to_vec(), None, &mut Stations::default()).map_err(failed)?;
+        let batch = deployment.compute(inputs, None, &mut Stations::default()).map_err(failed)?;
         least = (least.0.min(alone), least.1.min(start.elapsed() / rows));
         let parts = split(&batch)?;
         if !single.iter().zip(&parts).all(|(alone, parts)| close(alone, &parts[ix])) {

@@ -144,7 +144,7 @@ impl Deployment {
     /// [`Error::Runtime`]; a sandbox that failed is dropped.
     pub fn predict(
         &self,
-        inputs: Vec<Tensor>,
+        inputs: &[Tensor],
         outputs: Option<&[String]>,
         stations: &mut Stations,
     ) -> Result<Vec<Tensor>, Error> {
@@ -160,7 +160,7 @@ impl Deployment {
     /// [`Error::Runtime`]; a sandbox that failed is dropped.
     pub fn compute(
         &self,
-        inputs: Vec<Tensor>,
+        inputs: &[Tensor],
         outputs: Option<&[String]>,
         stations: &mut Stations,
     ) -> Result<Vec<Tensor>, Error> {

@@ -22,7 +22,7 @@ pub struct Observation {
     /// From its head to the answer.
     pub took: Duration,
     /// What the model was given.
-    pub inputs: Vec<Tensor>,
+    pub inputs: Arc<Vec<Tensor>>,
     /// What it gave.
     pub outputs: Vec<Tensor>,
     /// For each row, the fields that the answer repeats; none where the request had no rows.
@@ -77,7 +77,10 @@ impl Observer {
             false => (None, None),
         };
         let (observer, deployment, request_id) = (self.clone(), deployment.clone(), request_id.into());
-        Some((Observing { observer, deployment, request_id, began, inputs: vec![], stored }, receiver))
+        Some((
+            Observing { observer, deployment, request_id, began, inputs: Arc::default(), stored },
+            receiver,
+        ))
     }
 
     /// Waits until everything that was observed so far is stored and watched. False when there is no room to ask that.
@@ -94,14 +97,14 @@ pub struct Observing {
     deployment: Arc<Deployment>,
     request_id: Arc<str>,
     began: Instant,
-    inputs: Vec<Tensor>,
+    inputs: Arc<Vec<Tensor>>,
     stored: Option<oneshot::Sender<()>>,
 }
 
 impl Observing {
-    /// Keeps a copy of what the model is given.
-    pub fn given(&mut self, inputs: &[Tensor]) {
-        self.inputs = inputs.to_vec();
+    /// Keeps what the model is given.
+    pub fn given(&mut self, inputs: &Arc<Vec<Tensor>>) {
+        self.inputs = inputs.clone();
     }
 
     /// Hands the answer on.

@@ -18,8 +18,8 @@ use crate::telemetry::{Stations, Trail};
 /// What a request asks of a model.
 #[derive(Clone)]
 pub struct Question {
-    /// The model's inputs, checked.
-    pub inputs: Vec<Tensor>,
+    /// The model's inputs, checked. Whoever watches shares them.
+    pub inputs: Arc<Vec<Tensor>>,
     /// The outputs that are asked for; none is all.
     pub outputs: Option<Vec<String>>,
 }
@@ -77,7 +77,7 @@ pub(super) struct Request {
 /// A request that is watched.
 pub(super) struct Seen {
     watch: Watch,
-    /// What is asked, where that is wanted: the prediction uses it up.
+    /// What is asked, where that is wanted.
     question: Option<Question>,
     took: Option<Duration>,
     shared: bool,
@@ -153,9 +153,9 @@ impl Request {
         if self.caller.is_gone() {
             return;
         }
-        let inputs = std::mem::take(&mut self.question.inputs);
+        let Question { inputs, outputs } = &self.question;
         let mut stations = Stations::default();
-        let outputs = deployment.predict(inputs, self.question.outputs.as_deref(), &mut stations);
+        let outputs = deployment.predict(inputs, outputs.as_deref(), &mut stations);
         self.computed(stations, false);
         self.finish(deployment, outputs);
     }

@@ -63,7 +63,7 @@ impl DeploymentCache {
                 names.iter().for_each(|name| part(name.as_bytes()));
             }
         }
-        for input in &question.inputs {
+        for input in question.inputs.iter() {
             part(input.name.as_bytes());
             part(input.datatype.name().as_bytes());
             part(&input.shape.iter().flat_map(|axis| axis.to_le_bytes()).collect::<Vec<_>>());

@@ -1,6 +1,7 @@
 //! Predictions that somebody else looks at: how they ended, and, where a candidate is to make them again, what went in and
 //! came out. The request path hands them over and never waits.
 
+use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ pub struct Sample {
 #[derive(Debug)]
 pub struct Made {
     /// The model's inputs.
-    pub inputs: Vec<Tensor>,
+    pub inputs: Arc<Vec<Tensor>>,
     /// The outputs that were asked for; none is all.
     pub requested: Option<Vec<String>>,
     /// They.

@@ -2,6 +2,7 @@
 //! else interpret; then one run on zeros.
 
 use edgewit_operators::{Interpreter, prepare, register, unsupported};
+use edgewit_session::Axis;
 use tract_onnx::Onnx;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
@@ -68,7 +69,7 @@ fn plan(model: TypedModel) -> TractResult<Planned> {
     let facts = facts.collect::<TractResult<Vec<_>>>()?;
     let axes = facts
         .iter()
-        .map(|fact| fact.shape.dims().iter().map(batch::Axis::of).collect())
+        .map(|fact| fact.shape.dims().iter().map(Axis::of).collect())
         .collect::<Vec<Vec<_>>>();
     let single = match batch::symbol(axes.iter().map(Vec::as_slice)) {
         Some(symbol) => {
@@ -93,15 +94,15 @@ fn declared_zeros(onnx: &Onnx, proto: &ModelProto) -> TractResult<Option<TVec<TV
     let model = onnx.model_for_proto_model(&inputs)?;
     let zeros = |outlet: &OutletId| {
         let fact = model.outlet_fact(*outlet).ok()?;
-        let axes = fact.shape.concretize()?.iter().map(batch::Axis::of).collect::<Vec<_>>();
+        let axes = fact.shape.concretize()?.iter().map(Axis::of).collect::<Vec<_>>();
         zeros(fact.datum_type.concretize()?, &axes)
     };
     Ok(model.inputs.iter().map(zeros).collect())
 }
 
 /// An axis that varies has length 1.
-fn zeros(datum_type: DatumType, axes: &[batch::Axis]) -> Option<TValue> {
-    let length = |axis: &batch::Axis| if let batch::Axis::Fixed(length) = axis { *length } else { 1 };
+fn zeros(datum_type: DatumType, axes: &[Axis]) -> Option<TValue> {
+    let length = |axis: &Axis| if let Axis::Fixed(length) = axis { *length } else { 1 };
     let shape = axes.iter().map(length).collect::<TVec<_>>();
     let len = shape.iter().try_fold(1usize, |len, length| len.checked_mul(*length))?;
     if len > MOST_ELEMENTS {

@@ -8,7 +8,8 @@
 //! the rest. A wrong guess costs space, never a block: what does not fit the plan is allocated as usual.
 //!
 //! Until a model is packed, each block of the heap has a header with its number. Afterwards, when predictions run, the
-//! heap is an ordinary one (dlmalloc, as in the standard library), and starts empty.
+//! heap is an ordinary one (dlmalloc, as in the standard library) with lists of small blocks before it ([`Small`]), and
+//! starts empty.
 
 #![allow(unsafe_code, reason = "an allocator deals in raw memory")]
 
@@ -20,17 +21,18 @@ use std::ptr;
 use dlmalloc::Dlmalloc;
 
 use crate::pages::{self, Pages};
+use crate::small::Small;
 
 /// Which blocks survive loading.
-pub(crate) struct Residue {
+pub struct Residue {
     /// Space for all of them.
-    pub(crate) bytes: usize,
+    pub bytes: usize,
     /// A bit for each block in the order in which they are taken, the lowest bit of a byte first: set where it survives.
-    pub(crate) blocks: Vec<u8>,
+    pub blocks: Vec<u8>,
 }
 
 /// From now on blocks have numbers.
-pub(crate) fn loading() {
+pub fn loading() {
     // The standard library seeds its maps with the address of a block, made for the first of them. Were it another in
     // the second sandbox, a map might be walked in another order there, and the numbers would not be the same.
     with(|memory| memory.seeding = true);
@@ -43,23 +45,23 @@ pub(crate) fn loading() {
 
 /// Ends what [`loading`] began: from now on a freed block is left as it is. What remains in the sandbox that was told
 /// beforehand is what a packed model starts with.
-pub(crate) fn loaded() {
+pub fn loaded() {
     with(Memory::settle);
 }
 
 /// What survived between [`loading`] and [`loaded`].
-pub(crate) fn residue() -> Residue {
+pub fn residue() -> Residue {
     let (bytes, blocks) = with(|memory| (memory.surviving, memory.bits.as_slice()));
     Residue { bytes, blocks: blocks.to_vec() }
 }
 
 /// Space for the numbered blocks that are there: the same in the first sandbox and in the second.
-pub(crate) fn held() -> usize {
+pub fn held() -> usize {
     with(|memory| memory.surviving)
 }
 
 /// Prepares a new sandbox for loading what left `residue` in another.
-pub(crate) fn arrange(residue: &Residue) {
+pub fn arrange(residue: &Residue) {
     with(|memory| memory.arrange(residue));
 }
 
@@ -76,12 +78,21 @@ enum Phase {
 /// A block of the heap that was not taken while a model was loaded.
 const UNNUMBERED: u32 = u32::MAX;
 
+/// What is asked of a packed model's heap for a block. Of many bytes, as a message is, it is a little more: then a tensor
+/// from it fits where it was, although a tensor is aligned.
+fn with_room(layout: Layout) -> usize {
+    let message = layout.align() == 1 && layout.size() >= 1 << 16;
+    if message { layout.size().saturating_add(64) } else { layout.size() }
+}
+
 /// Bytes before each block, the last four of which are its number.
 const HEADER: usize = 8;
 
 struct Memory {
     phase: Phase,
     heap: Dlmalloc<Pages>,
+    /// Of the heap, once the model is packed.
+    small: Small,
     /// Where the survivors lie; empty before [`arrange`].
     survivors: Region,
     /// The number of the next block.
@@ -123,6 +134,7 @@ impl Memory {
         Memory {
             phase: Phase::Loading,
             heap: Dlmalloc::new_with_allocator(Pages::new()),
+            small: Small::new(),
             survivors: Region { start: 0, end: 0, taken: 0 },
             next: None,
             bits: Bits { start: ptr::null_mut(), len: 0 },
@@ -200,6 +212,34 @@ impl Memory {
         unsafe {
             let start = block.sub(header);
             self.heap.free(start, layout.size() + header, layout.align());
+        }
+    }
+
+    /// A block of a packed model's heap.
+    fn take_packed(&mut self, layout: Layout) -> *mut u8 {
+        let Memory { small, heap, .. } = self;
+        // SAFETY: the alignment is a power of two, as a layout's is.
+        let mut block = |size, align| unsafe { heap.malloc(size, align) };
+        match Small::list(layout) {
+            Some(list) => small.take(list, block),
+            None => block(with_room(layout), layout.align()),
+        }
+    }
+
+    /// Gives back a block of [`Memory::take_packed`], or leaves a survivor where it is.
+    ///
+    /// # Safety
+    /// As `GlobalAlloc::dealloc`.
+    unsafe fn give_back_packed(&mut self, block: *mut u8, layout: Layout) {
+        if self.survivors.holds(block) {
+            return;
+        }
+        // SAFETY: there is nothing but the survivors and the heap, so it is the heap's or, by its size, of a list.
+        unsafe {
+            match Small::list(layout) {
+                Some(list) => self.small.give_back(list, block),
+                None => self.heap.free(block, with_room(layout), layout.align()),
+            }
         }
     }
 
@@ -290,7 +330,7 @@ impl Bits {
     }
 }
 
-#[cfg_attr(target_arch = "wasm32", global_allocator)]
+#[global_allocator]
 static MEMORY: Shared = Shared(UnsafeCell::new(Memory::new()));
 
 struct Shared(UnsafeCell<Memory>);
@@ -304,26 +344,24 @@ fn with<T>(act: impl FnOnce(&mut Memory) -> T) -> T {
     act(unsafe { &mut *MEMORY.0.get() })
 }
 
-// SAFETY: blocks come from dlmalloc, or lie side by side in a region of their own; layouts are kept to.
+// SAFETY: blocks come from dlmalloc, lie side by side in a region of their own or in a chunk of dlmalloc's; layouts are
+// kept to.
 unsafe impl GlobalAlloc for Shared {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: one thread, and the allocator does not call itself.
         let memory = unsafe { &mut *self.0.get() };
-        if memory.phase == Phase::Packed {
-            // SAFETY: the alignment is a power of two, as a layout's is.
-            return unsafe { memory.heap.malloc(layout.size(), layout.align()) };
-        }
-        memory.take(layout)
+        if memory.phase == Phase::Packed { memory.take_packed(layout) } else { memory.take(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as in `alloc`.
         let memory = unsafe { &mut *self.0.get() };
-        if memory.phase == Phase::Packed {
-            // SAFETY: as in `alloc`.
-            return unsafe { memory.heap.calloc(layout.size(), layout.align()) };
+        if memory.phase == Phase::Packed && Small::list(layout).is_none() {
+            // SAFETY: the alignment is a power of two, as a layout's is.
+            return unsafe { memory.heap.calloc(with_room(layout), layout.align()) };
         }
-        let block = memory.take(layout);
+        // SAFETY: the caller's.
+        let block = unsafe { self.alloc(layout) };
         if !block.is_null() {
             // SAFETY: the block is new, and as long as its layout says.
             unsafe { block.write_bytes(0, layout.size()) };
@@ -334,25 +372,35 @@ unsafe impl GlobalAlloc for Shared {
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: as in `alloc`.
         let memory = unsafe { &mut *self.0.get() };
-        if memory.phase != Phase::Packed {
-            // SAFETY: the caller's.
-            unsafe { memory.give_back(block, layout) };
-        } else if !memory.survivors.holds(block) {
-            // SAFETY: it is the heap's: there is nothing but the survivors and the heap.
-            unsafe { memory.heap.free(block, layout.size(), layout.align()) };
+        // SAFETY: the caller's.
+        unsafe {
+            if memory.phase == Phase::Packed {
+                memory.give_back_packed(block, layout);
+            } else {
+                memory.give_back(block, layout);
+            }
         }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // SAFETY: as in `alloc`.
         let memory = unsafe { &mut *self.0.get() };
+        // SAFETY: the caller says that `size` is a layout's.
+        let wanted = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
         if memory.phase == Phase::Packed && !memory.survivors.holds(block) {
-            // SAFETY: as in `dealloc`.
-            return unsafe { memory.heap.realloc(block, layout.size(), layout.align(), size) };
+            match (Small::list(layout), Small::list(wanted)) {
+                (Some(old), Some(new)) if old == new => return block,
+                // SAFETY: neither is a survivor's nor small, so the block is the heap's.
+                (None, None) => unsafe {
+                    let (old, new) = (with_room(layout), with_room(wanted));
+                    return memory.heap.realloc(block, old, layout.align(), new);
+                },
+                _ => {}
+            }
         }
-        // SAFETY: the caller says that `size` is a layout's, and the new block is another than the old.
+        // SAFETY: the new block is another than the old.
         unsafe {
-            let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
+            let new = self.alloc(wanted);
             if !new.is_null() {
                 new.copy_from_nonoverlapping(block, layout.size().min(size));
                 self.dealloc(block, layout);
