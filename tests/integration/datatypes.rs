@@ -49,7 +49,7 @@ fn every_datatype_comes_back_as_it_went_in() {
         let mut model = load(graph.node("Identity", &["x"], "y").output("y", element));
         for rows in [1, 5] {
             let input = sample(datatype, rows);
-            let output = model.predict(&[input.clone()], None).expect("a prediction");
+            let output = model.predict(std::slice::from_ref(&input), None).expect("a prediction");
             assert_eq!(output.len(), 1);
             assert_eq!((output[0].name.as_str(), output[0].datatype), ("y", datatype));
             assert_eq!((&output[0].shape, &output[0].data), (&input.shape, &input.data), "{datatype}");

@@ -163,14 +163,17 @@ export const link = async ({ instantiate, modules }) => {
     predict: ask("predict"),
     predictBatch: ask("predict-batch"),
     /** Tensors of `name`, `datatype` (its position in the interface), `shape` and `data` or `strings`, all as bytes. */
-    infer: (tensors, outputs) => call("predict", writeTensors(model.memory, tensors), tensors.length, outputs, (memory, result) => {
-      if (memory.bytes[result]) throw new Failure(KINDS[memory.bytes[result + 4]], memory.text(result + 8));
-      const copy = ({ name, datatype, shape, strings, data }) => ({
-        name: decoder.decode(name), datatype, shape: shape.slice(), data: data?.slice(),
-        strings: strings?.map((text) => decoder.decode(text)),
+    infer: (tensors, outputs) => {
+      const inputs = writeTensors(model.memory, tensors);
+      return call("predict", inputs, tensors.length, outputs, (memory, result) => {
+        if (memory.bytes[result]) throw new Failure(KINDS[memory.bytes[result + 4]], memory.text(result + 8));
+        const copy = ({ name, datatype, shape, strings, data }) => ({
+          name: decoder.decode(name), datatype, shape: shape.slice(), data: data?.slice(),
+          strings: strings?.map((text) => decoder.decode(text)),
+        });
+        return readTensors(memory, memory.pair(result + 4)).map(copy);
       });
-      return readTensors(memory, memory.pair(result + 4)).map(copy);
-    }),
+    },
     table: () => new scoring.Table(),
   };
 };

@@ -10,8 +10,12 @@ use super::{Finish, Layout, Weights, Window};
 use crate::depthwise;
 use crate::product::{self, Part};
 
-/// Floats of a band, before and after the second convolution: 128 KB.
-const BAND: usize = 1 << 15;
+/// Floats of a band, before and after the second convolution: 512 KB, which the second cache holds, where there is room
+/// for them, and 128 KB in any case.
+const BAND: Range<usize> = 1 << 15..1 << 17;
+/// Floats of an image, its output and a band: 1.25 MB. The largest images of a network settle the memory of its sandboxes,
+/// and theirs are the bands that do well with less.
+const TOGETHER: usize = 5 << 16;
 
 /// One of the convolutions, all three in the shapes that `convolve` wants.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +57,8 @@ pub fn inverted_residual(stages: [&Stage<'_>; 3], images: &[f32], output: &mut [
 
     let [height, width] = middle.window.output;
     let wide = middle.window.input[1];
-    let bands = bands(&middle.window, channels);
+    let room = TOGETHER.saturating_sub(inputs + outputs).clamp(BAND.start, BAND.end);
+    let bands = bands(&middle.window, channels, room);
     // Room for the longest: memory that grows leaves holes behind, which a sandbox keeps.
     let longest = |rows: fn(&Band) -> usize| bands.iter().map(rows).max().unwrap_or_default();
     let (plane, after) = (longest(|band| band.read.len()) * wide, longest(|band| band.rows.len()) * width);
@@ -109,13 +114,13 @@ struct Band {
     window: Window,
 }
 
-/// The rows of the output, in bands of about the same length.
-fn bands(window: &Window, channels: usize) -> Vec<Band> {
+/// The rows of the output, in bands of about the same length, of `room` floats.
+fn bands(window: &Window, channels: usize, room: usize) -> Vec<Band> {
     let [height, width] = window.output;
     let wide = window.input[1];
     let row = channels * (window.strides[0] * wide + width);
     let shared = channels * reach(window).saturating_sub(window.strides[0]) * wide;
-    let most = (BAND.saturating_sub(shared) / row.max(1)).clamp(1, height.max(1));
+    let most = (room.saturating_sub(shared) / row.max(1)).clamp(1, height.max(1));
     let rows = height.div_ceil(height.div_ceil(most).max(1)).max(1);
     (0..height).step_by(rows).map(|top| Band::of(window, top..height.min(top + rows))).collect()
 }
