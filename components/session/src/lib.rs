@@ -11,6 +11,8 @@ mod engine;
 mod message;
 mod session;
 mod tensor;
+#[cfg(test)]
+mod tests;
 
 pub use axis::{Axis, Lengths};
 pub use engine::Engine;
