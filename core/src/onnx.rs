@@ -21,6 +21,7 @@ mod field {
     pub(super) const STRING_DATA: u32 = 6;
     pub(super) const NAME: u32 = 8;
     pub(super) const RAW_DATA: u32 = 9;
+    pub(super) const READ: [u32; 5] = [DIMS, DATA_TYPE, STRING_DATA, NAME, RAW_DATA];
     /// Elements by other means: typed lists, and a file.
     pub(super) const OTHER_DATA: [u32; 6] = [4, 5, 7, 10, 11, 13];
 }
@@ -84,11 +85,11 @@ pub fn decode(message: &[u8]) -> Result<Vec<Tensor>, MessageError> {
 
 /// The message of `tensors`.
 pub fn encode(tensors: &[Tensor]) -> Vec<u8> {
-    let parts = || tensors.iter().map(|tensor| (tensor, Elements::from(&tensor.data)));
-    let room = parts().map(|(tensor, data)| 16 + tensor.name.len() + 10 * tensor.shape.len() + data.room());
-    let mut message = Vec::with_capacity(room.sum());
-    for (tensor, data) in parts() {
-        write(&mut message, &tensor.name, tensor.datatype, tensor.shape.iter().copied(), data);
+    let parts = || tensors.iter().map(|tensor| (tensor, tensor.shape.iter().copied(), (&tensor.data).into()));
+    let lens = parts().map(|(tensor, shape, data)| delimited_len(len(&tensor.name, shape, data)));
+    let mut message = Vec::with_capacity(lens.sum());
+    for (tensor, shape, data) in parts() {
+        write(&mut message, &tensor.name, tensor.datatype, shape, data);
     }
     message
 }
@@ -130,7 +131,7 @@ impl<'a> TensorView<'a> {
                 (field::STRING_DATA, Value::Bytes(_)) => (strings, texts) = (strings + 1, within(texts)),
                 (field::NAME, Value::Bytes(bytes)) => name = bytes,
                 (field::RAW_DATA, Value::Bytes(bytes)) => raw = bytes,
-                (number @ (1 | 2 | 6 | 8 | 9), _) => return Err(MessageError::Field(number)),
+                (number, _) if field::READ.contains(&number) => return Err(MessageError::Field(number)),
                 (number, _) if field::OTHER_DATA.contains(&number) => {
                     return Err(MessageError::Elements(number));
                 }
@@ -197,14 +198,6 @@ impl<'a> From<&'a Data> for Elements<'a> {
 }
 
 impl Elements<'_> {
-    /// At least as many bytes as they take in a message.
-    fn room(&self) -> usize {
-        match self {
-            Self::Raw(bytes) => bytes.len() + 6,
-            Self::Strings(strings) => strings.iter().map(|string| string.len() + 6).sum(),
-        }
-    }
-
     fn len(&self) -> usize {
         match self {
             Self::Raw(bytes) => delimited_len(bytes.len()),
@@ -221,8 +214,7 @@ pub fn write(
     shape: impl Iterator<Item = u64> + Clone,
     data: Elements<'_>,
 ) {
-    let lengths = shape.clone().map(|length| 1 + varint_len(length)).sum::<usize>();
-    let len = lengths + 2 + data.len() + delimited_len(name.len());
+    let len = len(name, shape.clone(), data);
     key(message, TENSOR_VALUES, wire::BYTES);
     varint(message, len as u64);
     let start = message.len();
@@ -240,6 +232,12 @@ pub fn write(
         }
     }
     debug_assert_eq!(message.len() - start, len);
+}
+
+/// The bytes of a `TensorProto`.
+fn len(name: &str, shape: impl Iterator<Item = u64>, data: Elements<'_>) -> usize {
+    let lengths = shape.map(|length| 1 + varint_len(length)).sum::<usize>();
+    lengths + 2 + delimited_len(name.len()) + data.len()
 }
 
 /// `TensorProto.DataType`.
