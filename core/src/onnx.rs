@@ -7,7 +7,13 @@
 //! Sources: `onnx.proto` and `onnx-data.proto` (<https://github.com/onnx/onnx/tree/main/onnx>); for the bytes,
 //! <https://protobuf.dev/programming-guides/encoding/>.
 
+mod view;
+mod wire;
+
 use thiserror::Error;
+
+pub use view::{TensorView, read};
+use wire::{delimited, delimited_len, key, kind, varint, varint_len};
 
 use crate::{Data, Datatype, Tensor};
 
@@ -24,14 +30,6 @@ mod field {
     pub(super) const READ: [u32; 5] = [DIMS, DATA_TYPE, STRING_DATA, NAME, RAW_DATA];
     /// Elements by other means: typed lists, and a file.
     pub(super) const OTHER_DATA: [u32; 6] = [4, 5, 7, 10, 11, 13];
-}
-
-/// How the value of a field is written.
-mod wire {
-    pub(super) const VARINT: u32 = 0;
-    pub(super) const EIGHT_BYTES: u32 = 1;
-    pub(super) const BYTES: u32 = 2;
-    pub(super) const FOUR_BYTES: u32 = 5;
 }
 
 /// Bytes that are no such message.
@@ -57,24 +55,6 @@ pub enum MessageError {
     Tensor(String, crate::tensor::TensorError),
 }
 
-/// The tensors of a message, which they point into.
-pub fn read(message: &[u8]) -> impl Iterator<Item = Result<TensorView<'_>, MessageError>> {
-    let mut fields = Fields::of(message);
-    std::iter::from_fn(move || {
-        loop {
-            match fields.next() {
-                Some((TENSOR_VALUES, Value::Bytes(tensor))) => return Some(TensorView::read(tensor)),
-                Some(_) => {}
-                None => {
-                    let fault = fields.fault();
-                    fields.rest = &[];
-                    return fault.map(Err);
-                }
-            }
-        }
-    })
-}
-
 /// The tensors of a message, their elements held against datatype and shape.
 ///
 /// # Errors
@@ -92,91 +72,6 @@ pub fn encode(tensors: &[Tensor]) -> Vec<u8> {
         write(&mut message, &tensor.name, tensor.datatype, shape, data);
     }
     message
-}
-
-/// A `TensorProto` that points into a message.
-#[derive(Debug, Clone, Copy)]
-pub struct TensorView<'a> {
-    /// The model's input or output that it is for.
-    pub name: &'a str,
-    /// What the elements are.
-    pub datatype: Datatype,
-    /// The elements of every datatype but `BYTES`, as in [`Data::Raw`].
-    pub raw: &'a [u8],
-    /// How many axes there are.
-    pub rank: usize,
-    /// How many strings there are.
-    pub strings: usize,
-    /// The fields from the first length of an axis to the last.
-    dims: &'a [u8],
-    /// The fields from the first string to the last.
-    texts: &'a [u8],
-}
-
-impl<'a> TensorView<'a> {
-    fn read(bytes: &'a [u8]) -> Result<Self, MessageError> {
-        let (mut name, mut raw, mut rank, mut strings, mut data_type) = (&[][..], &[][..], 0, 0, 0);
-        let (mut dims, mut texts) = (None, None);
-        let mut fields = Fields::of(bytes);
-        let mut start = 0;
-        while let Some(each) = fields.next() {
-            let end = bytes.len() - fields.rest.len();
-            let within = |span: Option<(usize, usize)>| Some((span.map_or(start, |(first, _)| first), end));
-            match each {
-                (field::DIMS, Value::Varint(_)) => (rank, dims) = (rank + 1, within(dims)),
-                (field::DIMS, Value::Bytes(packed)) => {
-                    (rank, dims) = (rank + Packed(packed).count(), within(dims));
-                }
-                (field::DATA_TYPE, Value::Varint(code)) => data_type = code,
-                (field::STRING_DATA, Value::Bytes(_)) => (strings, texts) = (strings + 1, within(texts)),
-                (field::NAME, Value::Bytes(bytes)) => name = bytes,
-                (field::RAW_DATA, Value::Bytes(bytes)) => raw = bytes,
-                (number, _) if field::READ.contains(&number) => return Err(MessageError::Field(number)),
-                (number, _) if field::OTHER_DATA.contains(&number) => {
-                    return Err(MessageError::Elements(number));
-                }
-                _ => {}
-            }
-            start = end;
-        }
-        if let Some(fault) = fields.fault() {
-            return Err(fault);
-        }
-        let datatype = datatype(data_type).ok_or(MessageError::DataType(data_type))?;
-        let span = |span: Option<(usize, usize)>| span.map_or(&[][..], |(first, end)| &bytes[first..end]);
-        Ok(Self { name: text(name)?, datatype, raw, rank, strings, dims: span(dims), texts: span(texts) })
-    }
-
-    /// The length of each axis. A negative one comes as more than memory can address.
-    pub fn shape(&self) -> impl Iterator<Item = u64> + 'a {
-        Fields::of(self.dims).flat_map(|each| match each {
-            (field::DIMS, Value::Varint(length)) => Lengths::One(Some(length)),
-            (field::DIMS, Value::Bytes(packed)) => Lengths::Packed(Packed(packed)),
-            _ => Lengths::One(None),
-        })
-    }
-
-    /// The elements of a `BYTES` tensor.
-    ///
-    /// # Errors
-    /// For each that is not UTF-8.
-    pub fn texts(&self) -> impl Iterator<Item = Result<&'a str, MessageError>> {
-        Fields::of(self.texts).filter_map(|each| match each {
-            (field::STRING_DATA, Value::Bytes(bytes)) => Some(text(bytes)),
-            _ => None,
-        })
-    }
-
-    fn to_tensor(self) -> Result<Tensor, MessageError> {
-        let data = match self.datatype {
-            Datatype::Bytes => {
-                Data::Strings(self.texts().map(|text| text.map(Into::into)).collect::<Result<_, _>>()?)
-            }
-            _ => Data::Raw(self.raw.into()),
-        };
-        Tensor::new(self.name, self.datatype, self.shape().collect(), data)
-            .map_err(|error| MessageError::Tensor(self.name.into(), error))
-    }
 }
 
 /// Elements to be written.
@@ -215,14 +110,14 @@ pub fn write(
     data: Elements<'_>,
 ) {
     let len = len(name, shape.clone(), data);
-    key(message, TENSOR_VALUES, wire::BYTES);
+    key(message, TENSOR_VALUES, kind::BYTES);
     varint(message, len as u64);
     let start = message.len();
     for length in shape {
-        key(message, field::DIMS, wire::VARINT);
+        key(message, field::DIMS, kind::VARINT);
         varint(message, length);
     }
-    key(message, field::DATA_TYPE, wire::VARINT);
+    key(message, field::DATA_TYPE, kind::VARINT);
     varint(message, code(datatype));
     delimited(message, field::NAME, name.as_bytes());
     match data {
@@ -261,131 +156,6 @@ fn code(datatype: Datatype) -> u64 {
 
 fn datatype(of: u64) -> Option<Datatype> {
     Datatype::ALL.into_iter().find(|datatype| code(*datatype) == of)
-}
-
-fn text(bytes: &[u8]) -> Result<&str, MessageError> {
-    std::str::from_utf8(bytes).map_err(|_| MessageError::Utf8)
-}
-
-/// The value of a field.
-enum Value<'a> {
-    Varint(u64),
-    Bytes(&'a [u8]),
-    /// Of four or eight bytes, which nothing here has.
-    Other,
-}
-
-/// The fields of a message: number and value. Ends before what is no field.
-struct Fields<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Fields<'a> {
-    fn of(message: &'a [u8]) -> Self {
-        Self { rest: message }
-    }
-
-    /// Why there is no other field, but for the end of the message.
-    fn fault(&self) -> Option<MessageError> {
-        (!self.rest.is_empty()).then_some(MessageError::Malformed)
-    }
-}
-
-impl<'a> Iterator for Fields<'a> {
-    type Item = (u32, Value<'a>);
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut rest = self.rest;
-        let key = u32::try_from(take_varint(&mut rest)?).ok()?;
-        let value = match key & 7 {
-            wire::VARINT => Value::Varint(take_varint(&mut rest)?),
-            wire::BYTES => {
-                let len = usize::try_from(take_varint(&mut rest)?).ok()?;
-                Value::Bytes(rest.split_off(..len)?)
-            }
-            wire::EIGHT_BYTES => rest.split_off(..8).map(|_| Value::Other)?,
-            wire::FOUR_BYTES => rest.split_off(..4).map(|_| Value::Other)?,
-            _ => return None,
-        };
-        self.rest = rest;
-        Some((key >> 3, value))
-    }
-}
-
-/// A list of varints in one field.
-struct Packed<'a>(&'a [u8]);
-
-impl Iterator for Packed<'_> {
-    type Item = u64;
-
-    fn next(&mut self) -> Option<u64> {
-        take_varint(&mut self.0)
-    }
-}
-
-/// What one field says of a shape.
-enum Lengths<'a> {
-    One(Option<u64>),
-    Packed(Packed<'a>),
-}
-
-impl Iterator for Lengths<'_> {
-    type Item = u64;
-
-    #[inline]
-    fn next(&mut self) -> Option<u64> {
-        match self {
-            Self::One(value) => value.take(),
-            Self::Packed(values) => values.next(),
-        }
-    }
-}
-
-#[inline]
-fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
-    let (first, rest) = bytes.split_first()?;
-    if *first < 0x80 {
-        *bytes = rest;
-        return Some((*first).into());
-    }
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
-}
-
-fn varint_len(value: u64) -> usize {
-    (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
-}
-
-/// The bytes of a field of so many bytes, whose number is below sixteen.
-fn delimited_len(len: usize) -> usize {
-    1 + varint_len(len as u64) + len
-}
-
-fn varint(message: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        message.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    message.push(value as u8);
-}
-
-fn key(message: &mut Vec<u8>, number: u32, kind: u32) {
-    varint(message, u64::from(number << 3 | kind));
-}
-
-fn delimited(message: &mut Vec<u8>, number: u32, bytes: &[u8]) {
-    key(message, number, wire::BYTES);
-    varint(message, bytes.len() as u64);
-    message.extend_from_slice(bytes);
 }
 
 #[cfg(test)]
