@@ -3,6 +3,8 @@
 //! It is for WebAssembly alone, where it becomes the global allocator of whatever links it.
 
 #[cfg(target_arch = "wasm32")]
+mod bits;
+#[cfg(target_arch = "wasm32")]
 mod memory;
 #[cfg(target_arch = "wasm32")]
 mod pages;
