@@ -103,7 +103,8 @@ impl Window {
     }
 }
 
-fn every_second(from: &[f32], to: &mut [f32]) {
+/// Every second number of `from`.
+pub(crate) fn every_second(from: &[f32], to: &mut [f32]) {
     let (pairs, _) = from.as_chunks::<8>();
     let (whole, _) = to.as_chunks_mut::<4>();
     let done = whole.len().min(pairs.len()) * 4;

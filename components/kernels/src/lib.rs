@@ -7,6 +7,7 @@ pub mod conv;
 pub mod dense;
 mod depthwise;
 pub mod int8;
+pub mod pool;
 mod product;
 mod simd;
 mod tile;

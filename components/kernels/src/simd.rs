@@ -107,6 +107,12 @@ impl F32x4 {
         Self(i32x4_shuffle::<0, 2, 4, 6>(self.0, other.0))
     }
 
+    /// Lanes 1 and 3 of `self`, then of `other`.
+    #[inline(always)]
+    pub(crate) fn odd(self, other: Self) -> Self {
+        Self(i32x4_shuffle::<1, 3, 5, 7>(self.0, other.0))
+    }
+
     /// The rows of a matrix to its columns.
     #[inline(always)]
     pub(crate) fn transpose([a, b, c, d]: [Self; 4]) -> [Self; 4] {
@@ -191,6 +197,10 @@ impl F32x4 {
 
     pub(crate) fn even(self, other: Self) -> Self {
         Self([self.0[0], self.0[2], other.0[0], other.0[2]])
+    }
+
+    pub(crate) fn odd(self, other: Self) -> Self {
+        Self([self.0[1], self.0[3], other.0[1], other.0[3]])
     }
 
     pub(crate) fn transpose(rows: [Self; 4]) -> [Self; 4] {

@@ -18,6 +18,7 @@ mod dropout;
 mod grid_sample;
 mod loss;
 mod lp_pool;
+mod max_pool;
 mod max_roi_pool;
 mod max_unpool;
 mod non_max_suppression;
@@ -41,6 +42,7 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     register.insert("GlobalLpPool", lp_pool::global_lp_pool);
     register.insert("GridSample", grid_sample::grid_sample);
     register.insert("LpPool", lp_pool::lp_pool);
+    register.insert("MaxPool", max_pool::max_pool);
     register.insert("MaxRoiPool", max_roi_pool::max_roi_pool);
     register.insert("MaxUnpool", max_unpool::max_unpool);
     register.insert("NegativeLogLikelihoodLoss", loss::negative_log_likelihood_loss);

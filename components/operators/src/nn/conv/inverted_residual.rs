@@ -75,7 +75,7 @@ impl EvalOp for InvertedResidual {
         let mut shape = TVec::from(x.shape());
         let mut windows = tvec!();
         for convolution in &self.0 {
-            windows.push(convolution.window(&shape[2..]));
+            windows.push(super::window(&convolution.spec, &shape[2..]));
             shape = convolution.spec.output_shape(&shape)?.shape;
         }
         let mut output = Tensor::zero::<f32>(&shape)?;

@@ -108,23 +108,23 @@ impl Convolution {
     fn finish<'a>(&'a self, add: Option<&'a [f32]>) -> Finish<'a> {
         Finish { bias: &self.bias, add, floor: self.limits.floor, ceiling: self.limits.ceiling }
     }
+}
 
-    /// The way of the kernel over an image of such a height and width; without a height it is one row.
-    fn window(&self, lengths: &[usize]) -> Window {
-        let sides = self.spec.computed_padding(lengths);
-        let of = |lengths: &[usize], none: usize| match lengths {
-            [width] => [none, *width],
-            lengths => [lengths[0], lengths[1]],
-        };
-        let each = |length: &dyn Fn(usize) -> usize| (0..sides.len()).map(length).collect::<TVec<_>>();
-        Window {
-            input: of(lengths, 1),
-            output: of(&each(&|ix| sides[ix].convoluted), 1),
-            kernel: of(&self.spec.kernel_shape, 1),
-            strides: of(&self.spec.strides(), 1),
-            dilations: of(&self.spec.dilations(), 1),
-            before: of(&each(&|ix| sides[ix].pad_before), 0),
-        }
+/// The way of a kernel over an image of such a height and width; without a height it is one row.
+pub(super) fn window(spec: &PoolSpec, lengths: &[usize]) -> Window {
+    let sides = spec.computed_padding(lengths);
+    let of = |lengths: &[usize], none: usize| match lengths {
+        [width] => [none, *width],
+        lengths => [lengths[0], lengths[1]],
+    };
+    let each = |length: &dyn Fn(usize) -> usize| (0..sides.len()).map(length).collect::<TVec<_>>();
+    Window {
+        input: of(lengths, 1),
+        output: of(&each(&|ix| sides[ix].convoluted), 1),
+        kernel: of(&spec.kernel_shape, 1),
+        strides: of(&spec.strides(), 1),
+        dilations: of(&spec.dilations(), 1),
+        before: of(&each(&|ix| sides[ix].pad_before), 0),
     }
 }
 
@@ -145,7 +145,7 @@ impl EvalOp for Convolution {
         // The kernels write every element; clearing them first costs little beside that.
         let mut output = Tensor::zero::<f32>(&shape)?;
         let finish = self.finish(inputs.get(1).map(|add| elements(add)).transpose()?);
-        let window = self.window(&x.shape()[2..]);
+        let window = window(&self.spec, &x.shape()[2..]);
         let mut plain = output.try_as_plain_ram_mut()?;
         let to = plain.as_slice_mut::<f32>()?;
         convolve(&self.weights, &window, elements(x)?, &finish, to);
