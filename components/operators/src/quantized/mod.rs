@@ -14,6 +14,7 @@ mod convolution;
 mod order;
 mod pool;
 mod product;
+mod round;
 mod sum;
 mod table;
 
@@ -22,6 +23,7 @@ pub(crate) const PREFIX: &str = "edgewit.";
 
 pub(crate) const CONVOLUTION: &str = "edgewit.Convolution";
 pub(crate) const PRODUCT: &str = "edgewit.Product";
+pub(crate) const ROUND: &str = "edgewit.Round";
 pub(crate) const SUM: &str = "edgewit.Sum";
 pub(crate) const MAX_POOL: &str = "edgewit.MaxPool";
 pub(crate) const AVERAGE: &str = "edgewit.Average";
@@ -33,6 +35,7 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
     let register = &mut onnx.op_register;
     register.insert(CONVOLUTION, convolution::convolution);
     register.insert(PRODUCT, product::product);
+    register.insert(ROUND, round::round);
     register.insert(SUM, sum::sum);
     register.insert(MAX_POOL, pool::max_pool);
     register.insert(AVERAGE, pool::average);
@@ -45,6 +48,11 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx) {
 pub(crate) fn has_geometry(node: &NodeProto, size: [usize; 2]) -> bool {
     convolution::Geometry::read(node, size).is_ok()
 }
+
+/// What quantised tensors are of.
+const BYTES: [DatumType; 2] = [DatumType::I8, DatumType::U8];
+/// What is quantised: half precision and int32 as the floats that they are.
+const FLOATS: [DatumType; 3] = [DatumType::F16, DatumType::F32, DatumType::I32];
 
 /// The attribute `sides`: a zero point and whether bytes are signed, for each input and then the output.
 fn sides<const N: usize>(node: &NodeProto) -> TractResult<[Side; N]> {
@@ -70,6 +78,12 @@ fn range(node: &NodeProto) -> TractResult<[i32; 2]> {
 /// The bytes of the tensor in the attribute `name`.
 fn constant(ctx: &ParsingContext, node: &NodeProto, name: &str) -> TractResult<Tensor> {
     ctx.load_tensor(node.get_attr::<&TensorProto>(name)?).with_context(|| format!("attribute {name}"))
+}
+
+/// The floats that a quantised tensor of one scale stands for.
+fn floats<'a>(bytes: &'a [u8], side: Side, scale: f32) -> impl Iterator<Item = f32> + 'a {
+    let number = move |byte: u8| if side.signed { i32::from(byte as i8) } else { i32::from(byte) };
+    bytes.iter().map(move |byte| (number(*byte) - side.zero) as f32 * scale)
 }
 
 /// The elements of a tensor of int8 or uint8 as they are in memory.

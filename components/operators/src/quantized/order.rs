@@ -5,7 +5,7 @@ use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
-use super::{bytes, filled};
+use super::{BYTES, bytes, filled};
 use crate::kernel::{self, Built, Kernel, Lengths};
 
 pub(super) fn channels_last(ctx: &ParsingContext, node: &NodeProto) -> Built {
@@ -37,7 +37,7 @@ impl Order {
 impl Kernel for Order {
     fn facts(&self, inputs: &[Option<&TypedFact>], _: &Lengths) -> TractResult<TVec<TypedFact>> {
         let [x] = kernel::required(inputs)?;
-        kernel::accept("the input", x, &[DatumType::I8, DatumType::U8])?;
+        kernel::accept("the input", x, &BYTES)?;
         Ok(tvec!(x.datum_type.fact(self.shape(x.shape.dims())?)))
     }
 

@@ -10,7 +10,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
 use super::convolution::Geometry;
-use super::{bytes, datum_type, filled, sides};
+use super::{BYTES, bytes, datum_type, filled, sides};
 use crate::kernel::{self, Built, Kernel, Lengths};
 
 pub(super) fn max_pool(ctx: &ParsingContext, node: &NodeProto) -> Built {
@@ -25,7 +25,7 @@ struct MaxPool(Geometry);
 impl Kernel for MaxPool {
     fn facts(&self, inputs: &[Option<&TypedFact>], _: &Lengths) -> TractResult<TVec<TypedFact>> {
         let [x] = kernel::required(inputs)?;
-        kernel::accept("an image", x, &[DatumType::I8, DatumType::U8])?;
+        kernel::accept("an image", x, &BYTES)?;
         let [batch, height, width, channels] = x.shape.dims() else {
             bail!("expected an image of rank 4, got {:?}", x.shape)
         };

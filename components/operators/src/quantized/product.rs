@@ -4,17 +4,18 @@
 //! scale where it is floats, and `ai.onnx.MatMulInteger` where it is int32.
 //! Attributes: `weights` int8 `[M, K]`, `zeros` of each of M. Bytes: `bias` int32 `[M]`, `scales` of each of M, `sides`,
 //! `range`. Floats: `offsets` and `scales` of each of M, `sides` of the input alone. int32: none; the optional second input
-//! is the zero point of the first. Errors: an input of another depth.
+//! is the zero point of the first. With `from` the input is floats, which are quantised by that scale; with `to` the output
+//! is the floats that its bytes stand for. Errors: an input of another depth.
 
 use edgewit_kernels::int8::{
     Dequantize, Patches, Requantize, Side, Weights, multiply_to_bytes, multiply_to_floats, multiply_to_sums,
-    widen,
+    quantize, widen,
 };
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
-use super::{bytes, constant, datum_type, filled, range, sides};
+use super::{BYTES, FLOATS, bytes, constant, datum_type, filled, floats, range, sides};
 use crate::kernel::{self, Built, Kernel, Lengths, elements};
 
 pub(super) fn product(ctx: &ParsingContext, node: &NodeProto) -> Built {
@@ -28,7 +29,7 @@ pub(super) fn product(ctx: &ParsingContext, node: &NodeProto) -> Built {
         Some(offsets) => {
             let [side] = sides(node)?;
             ensure!(scales.len() == rows && offsets.len() == rows, "expected scales of {rows} rows");
-            End::Floats(Dequantize::new(&scales, &offsets), side)
+            End::Floats { finish: Dequantize::new(&scales, &offsets), from: side }
         }
         None => {
             let [from, to] = sides(node)?;
@@ -36,43 +37,63 @@ pub(super) fn product(ctx: &ParsingContext, node: &NodeProto) -> Built {
             let bias = constant(ctx, node, "bias")?;
             let bias = elements::<i32>(&bias)?;
             ensure!(scales.len() == rows && bias.len() == rows, "expected scales of {rows} rows");
-            End::Bytes(Requantize::new(bias, &scales, to.zero, low, high), [from, to])
+            let finish = Requantize::new(bias, &scales, to.zero, low, high);
+            End::Bytes { finish, from, to, scale: node.get_attr_opt("to")? }
         }
     };
     ensure!(zeros.len() == rows, "expected zeros of {rows} rows");
     let weights = Weights::new(elements::<i8>(&weights)?, &zeros, 1, depth);
-    kernel::wire(ctx, node, Product { weights, depth, finish })
+    kernel::wire(ctx, node, Product { weights, depth, scale: node.get_attr_opt("from")?, finish })
 }
 
 #[derive(Debug)]
 struct Product {
     weights: Weights,
     depth: usize,
+    /// What floats are quantised by.
+    scale: Option<f32>,
     finish: End,
 }
 
 /// What the sums become, and the sides of the input and of the output.
 #[derive(Debug)]
 enum End {
-    Bytes(Requantize, [Side; 2]),
-    Floats(Dequantize, Side),
+    /// With a scale the floats that the bytes stand for.
+    Bytes {
+        finish: Requantize,
+        from: Side,
+        to: Side,
+        scale: Option<f32>,
+    },
+    Floats {
+        finish: Dequantize,
+        from: Side,
+    },
     Sums,
 }
 
 impl End {
     fn datum_type(&self) -> DatumType {
         match self {
-            End::Bytes(_, [_, to]) => datum_type(*to),
-            End::Floats(..) => DatumType::F32,
+            End::Bytes { to, scale: None, .. } => datum_type(*to),
+            End::Bytes { .. } | End::Floats { .. } => DatumType::F32,
             End::Sums => DatumType::I32,
         }
     }
 }
 
 impl Product {
-    /// Calls `multiply` on what a tensor of bytes is a row of patches of.
+    /// Calls `multiply` on what a tensor is a row of patches of.
     fn each_row(&self, x: &Tensor, side: Side, multiply: impl FnOnce(Patches)) -> TractResult<()> {
-        let x = bytes(x)?;
+        let mut quantised = vec![];
+        let x = match self.scale {
+            None => bytes(x)?,
+            Some(scale) => {
+                quantised.resize(x.len(), 0);
+                quantize(elements(&*x.cast_to::<f32>()?)?, scale, side, &mut quantised);
+                &quantised
+            }
+        };
         let mut wide = vec![0; x.len() + self.weights.reach()];
         widen(x, side, &mut wide);
         let starts = (0..x.len() / self.depth.max(1)).map(|row| row * self.depth).collect::<Vec<_>>();
@@ -84,7 +105,7 @@ impl Product {
 impl Kernel for Product {
     fn facts(&self, inputs: &[Option<&TypedFact>], _: &Lengths) -> TractResult<TVec<TypedFact>> {
         let [x] = kernel::required(inputs)?;
-        kernel::accept("a factor", x, &[DatumType::I8, DatumType::U8])?;
+        kernel::accept("a factor", x, if self.scale.is_some() { &FLOATS } else { &BYTES })?;
         let mut shape: TVec<TDim> = x.shape.dims().into();
         let depth = shape.last_mut().context("expected a factor of rank 1 or more")?;
         let differ = depth.to_usize().is_ok_and(|depth| depth != self.depth);
@@ -100,12 +121,22 @@ impl Kernel for Product {
         ensure!(*depth == self.depth, "expected a factor of depth {}, got {depth}", self.depth);
         *depth = self.weights.rows();
         let y = match &self.finish {
-            End::Bytes(finish, [from, to]) => filled(datum_type(*to), &shape, |y| {
-                self.each_row(x, *from, |rows| {
-                    multiply_to_bytes(&self.weights, rows, finish, y, self.weights.rows());
-                })
-            })?,
-            End::Floats(finish, from) => {
+            End::Bytes { finish, from, to, scale } => {
+                let multiply = |y: &mut [u8]| {
+                    self.each_row(x, *from, |rows| {
+                        multiply_to_bytes(&self.weights, rows, finish, y, self.weights.rows());
+                    })
+                };
+                match scale {
+                    None => filled(datum_type(*to), &shape, multiply)?,
+                    Some(scale) => {
+                        let mut y = vec![0; shape.iter().product()];
+                        multiply(&mut y)?;
+                        kernel::tensor_of(&shape, floats(&y, *to, *scale).collect())?
+                    }
+                }
+            }
+            End::Floats { finish, from } => {
                 let mut y = Tensor::zero::<f32>(&shape)?;
                 let mut numbers = y.try_as_plain_ram_mut()?;
                 let numbers = numbers.as_slice_mut()?;

@@ -4,10 +4,11 @@
 //! (<https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html>). The sums are exact then, where
 //! floats round; the output is that of the graph within one step of its quantisation. What fits no group stays as it is.
 //!
-//! Steps: `expand` writes quantised operators as such groups, `groups` finds which nodes become one, and here the graph
-//! is written anew, with images kept channels last between nodes that read them so, and without what nothing reads any
+//! Steps: `expand` writes quantised operators as such groups, `groups` finds which nodes become one, `ends` takes in what
+//! quantises before them and dequantises behind them, and here the graph is written anew, with images kept channels last between nodes that read them so, and without what nothing reads any
 //! more.
 
+mod ends;
 mod expand;
 mod graph;
 mod groups;
@@ -34,7 +35,8 @@ pub(super) fn fuse(graph: &mut GraphProto) {
         return;
     }
     let found = Graph::new(graph);
-    let (groups, gone) = find(&found);
+    let (mut groups, mut gone) = find(&found);
+    ends::take_in(&found, &mut groups, &mut gone);
     let (nodes, read) = write(&found, groups, gone);
     let was_read = graph.node.iter().flat_map(reads).collect::<HashSet<_>>();
     let gone = |name: &str| was_read.contains(name) && !read.contains(name);

@@ -26,6 +26,10 @@ pub(super) fn ints(name: &str, ints: impl IntoIterator<Item = i64>) -> Attribute
     AttributeProto { ints: ints.into_iter().collect(), ..attribute(name, AttributeType::Ints) }
 }
 
+pub(super) fn float(name: &str, f: f32) -> AttributeProto {
+    AttributeProto { f, ..attribute(name, AttributeType::Float) }
+}
+
 pub(super) fn floats(name: &str, floats: impl IntoIterator<Item = f32>) -> AttributeProto {
     AttributeProto { floats: floats.into_iter().collect(), ..attribute(name, AttributeType::Floats) }
 }
