@@ -13,7 +13,7 @@ pub(crate) fn read(message: &[u8]) -> impl Iterator<Item = Result<TensorView<'_>
 }
 
 /// From this size on a tensor moves into the place of its message.
-const LARGE: usize = 1 << 16;
+const LARGE: usize = 1 << 18;
 
 /// Frees a message whose tensors were read. The large ones move to where it was, so that the memory behind them is free
 /// in one piece: a hole as large as the inputs would stay in each sandbox of a model of images.
