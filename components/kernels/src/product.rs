@@ -145,6 +145,7 @@ pub(crate) struct Scratch {
     line: Vec<f32>,
     padded: Vec<f32>,
     starts: Vec<usize>,
+    taps: Vec<usize>,
 }
 
 impl Scratch {
@@ -175,6 +176,8 @@ impl Scratch {
     }
 
     /// Any window: a step for all columns, then to the panels.
+    // Not inlined, as [`Self::by_vector`]: beside the loops of a product the registers would not do for theirs.
+    #[inline(never)]
     fn by_line(&mut self, window: &Window, image: &[f32], steps: Range<usize>, columns: Range<usize>) {
         self.line.resize(columns.len().next_multiple_of(COLUMNS), 0.0);
         let plane = window.input[0] * window.input[1];
@@ -200,10 +203,10 @@ impl Scratch {
     }
 
     /// Where four columns from a multiple of four on lie beside each other in the input: from a copy of the plane with
-    /// zeros around, so that no vector needs to know of an edge.
+    /// zeros around, so that no vector needs to know of an edge. A channel at a time, its taps behind each other.
+    #[inline(never)]
     fn by_vector(&mut self, window: &Window, image: &[f32], steps: Range<usize>, columns: Range<usize>) {
-        let Self { patches, padded, starts, .. } = self;
-        let [height, width] = window.kernel;
+        let Self { patches, padded, starts, taps, .. } = self;
         let plane = window.input[0] * window.input[1];
         let line = window.padded_line();
         starts.clear();
@@ -211,23 +214,32 @@ impl Scratch {
             let (y, x) = (column / window.output[1], column % window.output[1]);
             y * window.strides[0] * line + x
         }));
+        taps.clear();
+        let [height, width] = window.kernel.map(|length| 0..length);
+        let [down, along] = [window.dilations[0] * line, window.dilations[1]];
+        taps.extend(height.flat_map(|y| width.clone().map(move |x| y * down + x * along)));
         padded.clear();
-        let mut channel_of_padded = None;
-        for (ix, step) in steps.clone().enumerate() {
-            let (channel, tap) = (step / (height * width), step % (height * width));
-            if channel_of_padded != Some(channel) {
-                window.pad(&image[channel * plane..][..plane], padded);
-                channel_of_padded = Some(channel);
+        let mut step = steps.start;
+        while step < steps.end {
+            let (channel, first) = (step / taps.len(), step % taps.len());
+            let taps = &taps[first..taps.len().min(first + steps.end - step)];
+            window.pad(&image[channel * plane..][..plane], padded);
+            for (starts, panel) in starts.chunks(2).zip(patches.chunks_exact_mut(steps.len())) {
+                // Where the second four are beyond the last column, anything may be there.
+                let halves = [starts[0], starts[starts.len() - 1]];
+                lay_out(padded, halves, taps, &mut panel[step - steps.start..]);
             }
-            let tap = tap / width * window.dilations[0] * line + tap % width * window.dilations[1];
-            let from = &padded[tap..];
-            let to = patches.iter_mut().skip(ix).step_by(steps.len());
-            for (starts, to) in starts.chunks(2).zip(to) {
-                let (halves, _) = to.as_chunks_mut::<4>();
-                for (start, half) in starts.iter().zip(halves) {
-                    half.copy_from_slice(&from[*start..][..4]);
-                }
-            }
+            step += taps.len();
         }
+    }
+}
+
+/// What each tap meets at eight columns, of which each four are behind each other in `padded`.
+#[inline(never)]
+fn lay_out(padded: &[f32], [left, right]: [usize; 2], taps: &[usize], to: &mut [[f32; COLUMNS]]) {
+    for (tap, to) in taps.iter().zip(to) {
+        let (to_left, to_right) = to.split_at_mut(4);
+        to_left.copy_from_slice(&padded[left + tap..][..4]);
+        to_right.copy_from_slice(&padded[right + tap..][..4]);
     }
 }

@@ -10,6 +10,7 @@
 //! positive; the first class then has the score `1 - score`. The attribute `multi_class` changes nothing.
 //! Errors: coefficients or intercepts that fit neither the labels nor the input.
 
+use edgewit_kernels::dense;
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
@@ -21,34 +22,44 @@ use crate::kernel::{self, Built, Kernel, Lengths, elements};
 pub(crate) fn linear_classifier(ctx: &ParsingContext, node: &NodeProto) -> Built {
     let labels = IntsOrStrings::read(node, "classlabels_ints", "classlabels_strings")?;
     ensure!(labels.len() > 1, "expected at least 2 labels, got {}", labels.len());
-    kernel::wire(ctx, node, LinearClassifier { labels, linear: Linear::read(node)? })
+    // Which of them it is for two classes, the columns of the input will tell.
+    let targets: &[usize] = if labels.len() == 2 { &[1, 2] } else { &[labels.len()] };
+    kernel::wire(ctx, node, LinearClassifier { linear: Linear::read(node, targets)?, labels })
 }
 
 pub(crate) fn linear_regressor(ctx: &ParsingContext, node: &NodeProto) -> Built {
-    let linear = Linear::read(node)?;
     let targets = node.get_attr_opt::<i64>("targets")?.unwrap_or(1);
-    let known =
-        usize::try_from(targets).ok().filter(|targets| linear.coefficients.len().is_multiple_of(*targets));
-    let Some(targets) = known.filter(|targets| *targets > 0) else {
-        bail!("attribute targets: {targets} does not divide {} coefficients", linear.coefficients.len())
+    let known = usize::try_from(targets).ok().filter(|targets| *targets > 0);
+    let linear = Linear::read(node, known.as_slice())?;
+    let [weights] = linear.weights.as_slice() else {
+        bail!("attribute targets: {targets} does not divide {} coefficients", linear.coefficients)
     };
+    let targets = weights.outputs();
     linear.check_intercepts(targets)?;
     kernel::wire(ctx, node, LinearRegressor { targets, linear })
 }
 
 #[derive(Debug)]
 struct Linear {
-    coefficients: Vec<f32>,
+    /// How many there are.
+    coefficients: usize,
+    /// As the coefficients of each possible number of targets.
+    weights: Vec<dense::Weights>,
     intercepts: Vec<f32>,
     transform: Transform,
 }
 
 impl Linear {
-    fn read(node: &NodeProto) -> TractResult<Self> {
+    fn read(node: &NodeProto, targets: &[usize]) -> TractResult<Self> {
         let coefficients = attributes::floats(node, "coefficients")?;
-        ensure!(!coefficients.is_empty(), "expected the attribute coefficients");
+        let count = coefficients.len();
+        ensure!(count > 0, "expected the attribute coefficients");
+        let possible = targets.iter().filter(|targets| count.is_multiple_of(**targets));
+        let weights =
+            possible.map(|targets| dense::Weights::new(&coefficients, count / targets, *targets, true));
         Ok(Self {
-            coefficients,
+            coefficients: count,
+            weights: weights.collect(),
             intercepts: attributes::floats(node, "intercepts")?,
             transform: Transform::of(node)?,
         })
@@ -64,13 +75,17 @@ impl Linear {
         Ok(())
     }
 
-    fn scores(&self, row: &[f32], scores: &mut [f32]) {
-        let no_intercepts = std::iter::repeat(&0.0);
-        let intercepts = self.intercepts.iter().chain(no_intercepts);
-        let targets = self.coefficients.chunks_exact(row.len()).zip(intercepts);
-        for (score, (coefficients, intercept)) in scores.iter_mut().zip(targets) {
-            *score = scores::sum_over(row, coefficients, |x, coefficient| x * coefficient) + intercept;
-        }
+    /// The weights for rows of so many columns, if they fit.
+    fn weights(&self, columns: usize) -> Option<&dense::Weights> {
+        self.weights.iter().find(|weights| weights.depth() == columns)
+    }
+
+    /// `[rows][columns]` to `[rows][targets]`.
+    fn scores(&self, weights: &dense::Weights, rows: &[f32], scores: &mut [f32]) {
+        let has_intercepts = self.intercepts.len() == weights.outputs();
+        let bias = if has_intercepts { self.intercepts.as_slice() } else { &[] };
+        let finish = dense::Finish { bias, floor: f32::NEG_INFINITY, ceiling: f32::INFINITY };
+        dense::multiply(weights, rows, &finish, scores);
     }
 }
 
@@ -81,17 +96,14 @@ struct LinearClassifier {
 }
 
 impl LinearClassifier {
-    /// How many scores are computed: one for each class, or one for the second of two.
-    fn targets(&self, columns: usize) -> TractResult<usize> {
-        let (given, classes) = (self.linear.coefficients.len(), self.labels.len());
-        let fits = |targets: usize| targets.checked_mul(columns) == Some(given);
-        let targets = match classes {
-            2 if fits(1) => 1,
-            _ if fits(classes) => classes,
-            _ => bail!("expected coefficients for {columns} columns and {classes} classes, got {given}"),
-        };
-        self.linear.check_intercepts(targets)?;
-        Ok(targets)
+    /// With a score for each class, or one for the second of two.
+    fn weights(&self, columns: usize) -> TractResult<&dense::Weights> {
+        let (given, classes) = (self.linear.coefficients, self.labels.len());
+        let weights = self.linear.weights(columns).with_context(|| {
+            format!("expected coefficients for {columns} columns and {classes} classes, got {given}")
+        })?;
+        self.linear.check_intercepts(weights.outputs())?;
+        Ok(weights)
     }
 }
 
@@ -101,7 +113,7 @@ impl Kernel for LinearClassifier {
         kernel::accept("the input", x, &NUMBERS)?;
         let (rows, columns) = scores::rows(x.shape.dims())?;
         if let Ok(columns) = columns.to_usize() {
-            self.targets(columns)?;
+            self.weights(columns)?;
         }
         let scores = f32::fact([rows.clone(), self.labels.len().to_dim()]);
         Ok(tvec!(self.labels.datum_type().fact([rows]), scores))
@@ -110,23 +122,25 @@ impl Kernel for LinearClassifier {
     fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>> {
         let [x] = kernel::required(&inputs)?;
         let (rows, columns) = scores::rows(x.shape())?;
-        let targets = self.targets(columns)?;
+        let weights = self.weights(columns)?;
         let x = x.cast_to::<f32>()?;
         let mut output = Tensor::zero::<f32>(&[rows, self.labels.len()])?;
         let mut view = output.try_as_plain_ram_mut()?;
-        let scores = view.as_slice_mut::<f32>()?.chunks_exact_mut(self.labels.len());
+        let scores = view.as_slice_mut::<f32>()?;
         let mut positions = Vec::with_capacity(rows);
-        for (row, scores) in elements::<f32>(&x)?.chunks_exact(columns).zip(scores) {
-            self.linear.scores(row, &mut scores[..targets]);
-            positions.push(if targets == 1 {
-                let score = scores[0];
-                scores.copy_from_slice(&self.linear.transform.pair(score, true));
-                usize::from(score > 0.0)
-            } else {
-                let best = scores::first_greatest(scores);
+        if weights.outputs() == 1 {
+            let mut second = vec![0.0; rows];
+            self.linear.scores(weights, elements(&x)?, &mut second);
+            for (score, pair) in second.into_iter().zip(scores.as_chunks_mut::<2>().0) {
+                *pair = self.linear.transform.pair(score, true);
+                positions.push(usize::from(score > 0.0));
+            }
+        } else {
+            self.linear.scores(weights, elements(&x)?, scores);
+            for scores in scores.chunks_exact_mut(self.labels.len()) {
+                positions.push(scores::first_greatest(scores));
                 self.linear.transform.apply(scores);
-                best
-            });
+            }
         }
         Ok(tvec!(scores::label(&self.labels, &positions)?, output))
     }
@@ -143,21 +157,22 @@ impl Kernel for LinearRegressor {
         let [x] = kernel::required(inputs)?;
         kernel::accept("the input", x, &NUMBERS)?;
         let (rows, columns) = scores::rows(x.shape.dims())?;
-        scores::check_columns(&columns, self.linear.coefficients.len() / self.targets)?;
+        scores::check_columns(&columns, self.linear.coefficients / self.targets)?;
         Ok(tvec!(f32::fact([rows, self.targets.to_dim()])))
     }
 
     fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>> {
         let [x] = kernel::required(&inputs)?;
         let (rows, columns) = scores::rows(x.shape())?;
-        scores::check_columns(&columns.to_dim(), self.linear.coefficients.len() / self.targets)?;
+        let weights = self.linear.weights(columns);
+        let weights = weights.with_context(|| format!("expected another input than of {columns} columns"))?;
         let x = x.cast_to::<f32>()?;
         let mut output = Tensor::zero::<f32>(&[rows, self.targets])?;
         let mut view = output.try_as_plain_ram_mut()?;
-        let scores = view.as_slice_mut::<f32>()?.chunks_exact_mut(self.targets);
-        for (row, scores) in elements::<f32>(&x)?.chunks_exact(columns).zip(scores) {
-            self.linear.scores(row, scores);
-            self.linear.transform.apply(scores);
+        let scores = view.as_slice_mut::<f32>()?;
+        self.linear.scores(weights, elements(&x)?, scores);
+        for row in scores.chunks_exact_mut(self.targets) {
+            self.linear.transform.apply(row);
         }
         Ok(tvec!(output))
     }
