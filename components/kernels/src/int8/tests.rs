@@ -37,6 +37,9 @@ fn check_product(rows: usize, runs: usize, length: usize, pixels: usize, side: S
     let mut sums = vec![0; pixels * rows];
     let patches = Patches { image: &image, runs: &offsets, starts: &starts };
     multiply_to_sums(&packed, patches, &mut sums);
+    let mut of_wide = vec![0; pixels * rows];
+    multiply_to_sums(&packed.widened(), patches, &mut of_wide);
+    assert_eq!(of_wide, sums);
     for (ix, sum) in sums.iter().enumerate() {
         let (pixel, row) = (ix / rows, ix % rows);
         let depth = runs * length;

@@ -52,10 +52,10 @@ impl Kernel for Unique {
         };
         let dt = x.datum_type();
         let order = match dt {
-            DatumType::String => slices.order(elements::<String>(x)?, Ord::cmp),
-            DatumType::U64 => slices.order(elements::<u64>(x)?, Ord::cmp),
-            dt if dt.is_float() => slices.order(elements::<f64>(&*x.cast_to::<f64>()?)?, nan_last),
-            _ => slices.order(elements::<i64>(&*x.cast_to::<i64>()?)?, Ord::cmp),
+            DatumType::String => slices.order_of(elements::<String>(x)?, Ord::cmp),
+            DatumType::U64 => slices.order_of(elements::<u64>(x)?, Ord::cmp),
+            dt if dt.is_float() => slices.order_of(elements::<f64>(&*x.cast_to::<f64>()?)?, nan_last),
+            _ => slices.order_of(elements::<i64>(&*x.cast_to::<i64>()?)?, Ord::cmp),
         };
         let found = Found::new(slices.len, order, self.sorted);
 
@@ -86,14 +86,18 @@ struct Slices {
 
 impl Slices {
     /// The slices in ascending order, equal ones as they came; with each, whether it is greater than the one before.
-    fn order<T>(self, x: &[T], compare: impl Fn(&T, &T) -> Ordering) -> Vec<(usize, bool)> {
+    fn order_of<T>(self, x: &[T], compare: impl Fn(&T, &T) -> Ordering) -> Vec<(usize, bool)> {
         let row = |slice: usize| {
             (0..self.outer).flat_map(move |outer| &x[(outer * self.len + slice) * self.inner..][..self.inner])
         };
-        let compare = |a: usize, b: usize| {
+        self.order(&|a, b| {
             let orders = row(a).zip(row(b)).map(|(a, b)| compare(a, b));
             orders.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
-        };
+        })
+    }
+
+    /// Not generic: each sort of its own is some ten thousand bytes of the component.
+    fn order(self, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<(usize, bool)> {
         let mut order: Vec<usize> = (0..self.len).collect();
         order.sort_by(|a, b| compare(*a, *b));
         let greater = |at: usize| at == 0 || compare(order[at - 1], order[at]).is_ne();

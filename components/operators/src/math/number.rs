@@ -13,6 +13,9 @@ pub(super) trait Number: Datum + Copy + PartialOrd + Zero + One + Bounded + AsPr
     /// Rounds towards zero.
     fn of(x: f64) -> Self;
 
+    /// An integer without a sign for each number, in their order.
+    fn ordered(self) -> u64;
+
     /// The larger, or one that is not a number.
     fn larger(self, other: Self) -> Self {
         if other > self || other.as_().is_nan() { other } else { self }
@@ -23,6 +26,8 @@ pub(super) trait Number: Datum + Copy + PartialOrd + Zero + One + Bounded + AsPr
         if other < self || other.as_().is_nan() { other } else { self }
     }
 }
+
+const SIGN: u64 = 1 << 63;
 
 macro_rules! integers {
     ($($t:ty)*) => {$(
@@ -41,6 +46,9 @@ macro_rules! integers {
             }
             fn of(x: f64) -> Self {
                 x as $t
+            }
+            fn ordered(self) -> u64 {
+                if <$t>::MIN == 0 { self as u64 } else { self as i64 as u64 ^ SIGN }
             }
         }
     )*};
@@ -63,6 +71,12 @@ macro_rules! floats {
             }
             fn of(x: f64) -> Self {
                 x.as_()
+            }
+            fn ordered(self) -> u64 {
+                // Both zeros are one number. Behind the sign, the bits of floats are in the order of their sizes.
+                let x: f64 = self.as_();
+                let bits = (x + 0.0).to_bits();
+                if bits & SIGN == 0 { bits | SIGN } else { !bits }
             }
         }
     )*};

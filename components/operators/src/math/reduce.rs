@@ -14,7 +14,7 @@ use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
-use super::number::{Number, with_number};
+use super::number::Number;
 use crate::attributes;
 use crate::kernel::{self, Built, Kernel, Lengths, elements};
 use crate::upstream;
@@ -155,65 +155,87 @@ impl Kernel for Reduce {
         };
         let y = if x.datum_type() == bool::datum_type() {
             let x = x.cast_to::<u8>()?;
-            self.by.over::<u8>(&x, &reduced)?.cast_to::<bool>()?.into_owned()
+            self.by.over(&x, &reduced)?.cast_to::<bool>()?.into_owned()
         } else {
-            let (by, dt) = (self.by, x.datum_type());
-            let over = Over { by, x, reduced: &reduced };
-            with_number!(dt, over_numbers(over))?
+            self.by.over(x, &reduced)?
         };
         Ok(tvec!(y.into_shape(&self.shape(x.shape(), &reduced))?))
     }
 }
 
-struct Over<'a> {
-    by: By,
-    x: &'a Tensor,
-    reduced: &'a [bool],
-}
-
-fn over_numbers<T: Number>(over: Over) -> TractResult<Tensor> {
-    over.by.over::<T>(over.x, over.reduced)
-}
-
 impl By {
-    /// One number for each index of the axes that are not reduced.
-    fn over<T: Number>(self, x: &Tensor, reduced: &[bool]) -> TractResult<Tensor> {
-        let fold = Fold { x: elements::<T>(x)?, shape: x.shape(), reduced };
-        let doubles = || fold.by(0.0, |sum, x, _| sum + x.as_());
-        let squares = || fold.by(0.0, |sum, x, _| sum + x.as_() * x.as_());
-        let all =
-            |x: Vec<f64>, f: &dyn Fn(f64) -> f64| x.into_iter().map(|x| T::of(f(x))).collect::<Vec<T>>();
-        let float = T::datum_type().is_float();
-        let lowest = if float { T::of(f64::NEG_INFINITY) } else { T::min_value() };
-        let highest = if float { T::of(f64::INFINITY) } else { T::max_value() };
+    /// One number for each index of the axes that are not reduced, computed in the widest type of its kind: integers wrap
+    /// there as they do in a narrower one, and floats are computed as doubles.
+    fn over(self, x: &Tensor, reduced: &[bool]) -> TractResult<Tensor> {
+        let (dt, shape) = (x.datum_type(), x.shape());
+        let whole = matches!(self, By::L1 | By::Max | By::Min | By::Prod | By::Sum | By::SumSquare);
+        let y = if dt.is_float() || !whole {
+            let x = x.cast_to::<f64>()?;
+            tensor1(&self.of_doubles(&Fold { x: elements(&x)?, shape, reduced }))
+        } else if dt == u64::datum_type() {
+            tensor1(&self.of_integers(&Fold { x: elements(x)?, shape, reduced }, [0, u64::MAX]))
+        } else {
+            let x = x.cast_to::<i64>()?;
+            tensor1(&self.of_integers(&Fold { x: elements(&x)?, shape, reduced }, limits(dt)?))
+        };
+        Ok(y.cast_to_dt(dt)?.into_owned())
+    }
+
+    fn of_doubles(self, fold: &Fold<f64>) -> Vec<f64> {
+        let each = |mut y: Vec<f64>, f: &dyn Fn(f64) -> f64| {
+            y.iter_mut().for_each(|y| *y = f(*y));
+            y
+        };
+        let sums = || fold.by(0.0, |sum, x, _| sum + x);
+        let squares = || fold.by(0.0, |sum, x, _| sum + x * x);
+        match self {
+            By::L1 => fold.by(0.0, |sum, x, _| sum + x.abs()),
+            By::L2 => each(squares(), &f64::sqrt),
+            By::LogSum => each(sums(), &f64::ln),
+            By::LogSumExp => {
+                let max = fold.by(f64::NEG_INFINITY, |max, x, _| max.max(x));
+                let base = each(max, &|max| if max.is_finite() { max } else { 0.0 });
+                let sums = fold.by(0.0, |sum, x, at| sum + (x - base[at]).exp());
+                sums.iter().zip(&base).map(|(sum, base)| sum.ln() + base).collect()
+            }
+            By::Max => fold.by(f64::NEG_INFINITY, |max, x, _| max.larger(x)),
+            By::Mean => {
+                let count = fold.shape.iter().zip(fold.reduced).filter(|(_, reduced)| **reduced);
+                let count = count.map(|(len, _)| *len as f64).product::<f64>();
+                each(sums(), &|sum| sum / count)
+            }
+            By::Min => fold.by(f64::INFINITY, |min, x, _| min.smaller(x)),
+            By::Prod => fold.by(1.0, |product, x, _| product * x),
+            By::Sum => sums(),
+            By::SumSquare => squares(),
+        }
+    }
+
+    fn of_integers<T: Number>(self, fold: &Fold<T>, [lowest, highest]: [T; 2]) -> Vec<T> {
         let absolute = |x: T| if x < T::zero() { T::zero().minus(x) } else { x };
-        let y: Vec<T> = match self {
+        match self {
             By::Max => fold.by(lowest, |max, x, _| max.larger(x)),
             By::Min => fold.by(highest, |min, x, _| min.smaller(x)),
-            By::Sum if float => all(doubles(), &|x| x),
-            By::Sum => fold.by(T::zero(), |sum, x, _| sum.plus(x)),
-            By::Prod if float => all(fold.by(1.0, |product, x, _| product * x.as_()), &|x| x),
             By::Prod => fold.by(T::one(), |product, x, _| product.times(x)),
-            By::L1 if float => all(fold.by(0.0, |sum, x, _| sum + x.as_().abs()), &|x| x),
             By::L1 => fold.by(T::zero(), |sum, x, _| sum.plus(absolute(x))),
-            By::SumSquare if float => all(squares(), &|x| x),
             By::SumSquare => fold.by(T::zero(), |sum, x, _| sum.plus(x.times(x))),
-            By::L2 => all(squares(), &f64::sqrt),
-            By::LogSum => all(doubles(), &f64::ln),
-            By::Mean => {
-                let count = fold.shape.iter().zip(reduced).filter(|(_, reduced)| **reduced);
-                let count = count.map(|(len, _)| *len as f64).product::<f64>();
-                all(doubles(), &|sum| sum / count)
-            }
-            By::LogSumExp => {
-                let max = fold.by(f64::NEG_INFINITY, |max, x, _| max.max(x.as_()));
-                let base: Vec<f64> = max.iter().map(|max| if max.is_finite() { *max } else { 0.0 }).collect();
-                let sums = fold.by(0.0, |sum, x, at| sum + (x.as_() - base[at]).exp());
-                sums.iter().zip(&base).map(|(sum, base)| T::of(sum.ln() + base)).collect()
-            }
-        };
-        Ok(tensor1(&y))
+            _ => fold.by(T::zero(), |sum, x, _| sum.plus(x)),
+        }
     }
+}
+
+/// The least and the greatest integer of a type.
+fn limits(datum_type: DatumType) -> TractResult<[i64; 2]> {
+    Ok(match datum_type {
+        DatumType::U8 => [0, u8::MAX.into()],
+        DatumType::U16 => [0, u16::MAX.into()],
+        DatumType::U32 => [0, u32::MAX.into()],
+        DatumType::I8 => [i8::MIN.into(), i8::MAX.into()],
+        DatumType::I16 => [i16::MIN.into(), i16::MAX.into()],
+        DatumType::I32 => [i32::MIN.into(), i32::MAX.into()],
+        DatumType::I64 => [i64::MIN, i64::MAX],
+        other => bail!("expected numbers, got {other:?}"),
+    })
 }
 
 struct Fold<'a, T> {
@@ -291,6 +313,16 @@ mod tests {
         check("ReduceSum", 0, large.clone(), &[0], tensor0(u64::MAX));
         check("ReduceMax", 0, large, &[0], tensor0(u64::MAX - 1));
         expect(node("", "ReduceSumSquare", vec![]), &[Some(tensor1(&[3i64, -4]))], &[tensor1(&[25i64])]);
+    }
+
+    #[test]
+    fn integers_of_any_width_wrap() {
+        check("ReduceSum", 0, tensor1(&[100i8, 100]), &[0], tensor0(-56i8));
+        check("ReduceProd", 0, tensor1(&[200u8, 3]), &[0], tensor0(88u8));
+        check("ReduceL1", 0, tensor1(&[-128i8, -1]), &[0], tensor0(-127i8));
+        check("ReduceSumSquare", 0, tensor1(&[1i32 << 16, 3]), &[0], tensor0(9i32));
+        check("ReduceProd", 0, tensor1(&[u64::MAX, 2]), &[0], tensor0(u64::MAX - 1));
+        check("ReduceMean", 0, tensor1(&[7u16, 2]), &[0], tensor0(4u16));
     }
 
     #[test]

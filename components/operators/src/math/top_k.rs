@@ -6,14 +6,13 @@
 //! equal ones the first comes first; what is not a number comes last. tract gives more than there are.
 //! Errors: a count that is negative or more than the axis has, an axis that the input does not have.
 
-use std::cmp::Ordering;
-
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
 use super::indices::axis_of;
 use super::number::{Number, with_number};
+use crate::array::pick::pick;
 use crate::kernel::{self, Built, Kernel, Lengths, elements};
 
 pub(super) fn top_k(ctx: &ParsingContext, node: &NodeProto) -> Built {
@@ -59,44 +58,49 @@ impl Kernel for TopK {
         let len = x.shape()[axis];
         let count = usize::try_from(k).ok().filter(|count| *count <= len);
         let k = count.with_context(|| format!("expected a count of up to {len} elements, got {k}"))?;
-        with_number!(x.datum_type(), of_lanes(x, axis, k, self.largest))
+        let keys = with_number!(x.datum_type(), keys(x, self.largest))?;
+        let mut shape = x.shape().to_vec();
+        shape[axis] = k;
+        let (sources, indices) = first_of_lanes(&keys, len, &shape, axis);
+        let values = pick(x, &shape, 1, &sources, None)?;
+        Ok(tvec!(values, kernel::tensor_of(&shape, indices)?))
     }
 }
 
-fn of_lanes<T: Number>(x: &Tensor, axis: usize, k: usize, largest: bool) -> TractResult<TVec<Tensor>> {
-    let elements = elements::<T>(x)?;
-    let mut shape = x.shape().to_vec();
-    let len = std::mem::replace(&mut shape[axis], k);
-    let inner = shape[axis + 1..].iter().product::<usize>();
-    let count = shape.iter().product::<usize>();
-    let (mut values, mut indices) = (vec![T::zero(); count], vec![0i64; count]);
-    let before = |a: &T, b: &T| {
-        let order = if largest { b.partial_cmp(a) } else { a.partial_cmp(b) };
-        order.unwrap_or_else(|| match (a.as_().is_nan(), b.as_().is_nan()) {
-            (true, false) => Ordering::Greater,
-            (false, true) => Ordering::Less,
-            _ => Ordering::Equal,
-        })
+/// For each element an integer that is the less the earlier it comes. Sorting these, and not the elements themselves, there
+/// is one sort in the component and not one for each type.
+fn keys<T: Number>(x: &Tensor, largest: bool) -> TractResult<Vec<u64>> {
+    let key = |x: &T| match (x.as_().is_nan(), largest) {
+        (true, _) => u64::MAX,
+        (false, true) => !x.ordered(),
+        (false, false) => x.ordered(),
     };
-    let mut lane: Vec<usize> = Vec::with_capacity(len);
+    Ok(elements::<T>(x)?.iter().map(key).collect())
+}
+
+/// The places of the first elements of each lane along `axis`, in the order of an output of `shape`, among all elements and
+/// within the lane. Of equal ones the first comes first.
+fn first_of_lanes(keys: &[u64], len: usize, shape: &[usize], axis: usize) -> (Vec<usize>, Vec<i64>) {
+    let (k, inner) = (shape[axis], shape[axis + 1..].iter().product::<usize>());
+    let count = shape.iter().product::<usize>();
+    let (mut sources, mut indices) = (vec![0; count], vec![0; count]);
+    let mut lane = Vec::with_capacity(len);
     for start in 0..count / k.max(1) {
         let (outer, within) = (start / inner, start % inner);
         let at = |ix: usize| (outer * len + ix) * inner + within;
         lane.clear();
-        lane.extend(0..len);
-        // Of equal elements the first: a stable order, whatever the sort does.
-        let order = |a: &usize, b: &usize| before(&elements[at(*a)], &elements[at(*b)]).then(a.cmp(b));
+        lane.extend((0..len).map(|ix| (keys[at(ix)], ix)));
         if k < len && k > 0 {
-            lane.select_nth_unstable_by(k - 1, order);
+            lane.select_nth_unstable(k - 1);
             lane.truncate(k);
         }
-        lane.sort_unstable_by(order);
-        for (rank, ix) in lane.iter().enumerate() {
+        lane.sort_unstable();
+        for (rank, (_, ix)) in lane.iter().enumerate() {
             let to = (outer * k + rank) * inner + within;
-            (values[to], indices[to]) = (elements[at(*ix)], *ix as i64);
+            (sources[to], indices[to]) = (at(*ix), *ix as i64);
         }
     }
-    Ok(tvec!(kernel::tensor_of(&shape, values)?, kernel::tensor_of(&shape, indices)?))
+    (sources, indices)
 }
 
 #[cfg(test)]
@@ -123,6 +127,20 @@ mod tests {
         let x = tensor2(&[[f32::NAN, 3.0], [-1.0, 4.0], [5.0, f32::NEG_INFINITY]]);
         let outputs = [tensor2(&[[-1.0, f32::NEG_INFINITY], [5.0, 3.0]]), tensor2(&[[1i64, 2], [2, 0]])];
         expect(top_k(vec![int("axis", 0), int("largest", 0)]), &[Some(x), Some(tensor1(&[2i64]))], &outputs);
+    }
+
+    #[test]
+    fn signs_and_sizes_are_in_order_and_both_zeros_are_equal() {
+        let sorted = |x: Tensor, largest: i64, values: Tensor, indices: &[i64]| {
+            let inputs = [Some(x), Some(tensor1(&[indices.len() as i64]))];
+            expect(top_k(vec![int("largest", largest)]), &inputs, &[values, tensor1(indices)]);
+        };
+        let x = || tensor1(&[-0.0f32, -2.5, 0.0, 1e-40, f32::INFINITY, -1e-40]);
+        let least = tensor1(&[-2.5f32, -1e-40, -0.0, 0.0, 1e-40, f32::INFINITY]);
+        sorted(x(), 0, least, &[1, 5, 0, 2, 3, 4]);
+        sorted(x(), 1, tensor1(&[f32::INFINITY, 1e-40, -0.0]), &[4, 3, 0]);
+        sorted(tensor1(&[-1i8, 0, -128, 127]), 0, tensor1(&[-128i8, -1, 0, 127]), &[2, 0, 1, 3]);
+        sorted(tensor1(&[1u64, u64::MAX, 0]), 1, tensor1(&[u64::MAX, 1, 0]), &[1, 0, 2]);
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl Transform {
             Self::None => (),
             Self::Probit => each(row, probit),
             _ if row.len() == 1 => (),
-            Self::Logistic => each(row, logistic),
+            Self::Logistic => logistics(row),
             Self::Softmax => softmax(row, false),
             Self::SoftmaxZero => softmax(row, true),
         }
@@ -136,15 +136,33 @@ impl Transform {
         let other = if probability { 1.0 - value } else { -value };
         match self {
             Self::Probit => [1.0 - value, value].map(|value| T::of(probit(value as f32).into())),
-            Self::Logistic => [-value, value].map(|value| T::of(logistic(value as f32).into())),
+            Self::Logistic => {
+                let mut pair = [T::of(-value), score];
+                logistics(&mut pair);
+                pair
+            }
             _ => [T::of(other), score],
         }
     }
 }
 
 pub(super) fn logistic(x: f32) -> f32 {
-    let y = 1.0 / (1.0 + (-x.abs()).exp());
-    if x < 0.0 { 1.0 - y } else { y }
+    let mut one = [x];
+    logistics(&mut one);
+    one[0]
+}
+
+/// The logistic function of each score. Those of two classes are often each other's negative: one exponential does for both.
+fn logistics<T: Number>(row: &mut [T]) {
+    let (mut size, mut of_size) = (f32::NAN, f32::NAN);
+    for score in row {
+        let x = score.narrow();
+        if x.abs() != size {
+            size = x.abs();
+            of_size = 1.0 / (1.0 + (-size).exp());
+        }
+        *score = T::of((if x < 0.0 { 1.0 - of_size } else { of_size }).into());
+    }
 }
 
 /// `skip_zero` leaves out scores that are zero.

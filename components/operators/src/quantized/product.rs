@@ -18,6 +18,9 @@ use tract_onnx::tract_hir::internal::*;
 use super::{BYTES, FLOATS, bytes, constant, datum_type, filled, floats, range, sides};
 use crate::kernel::{self, Built, Kernel, Lengths, elements};
 
+/// Weights of so many bytes may take twice the memory. A layer of a small net is mostly asked for one row.
+const SMALL: usize = 1 << 15;
+
 pub(super) fn product(ctx: &ParsingContext, node: &NodeProto) -> Built {
     let weights = constant(ctx, node, "weights")?;
     let &[rows, depth] = weights.shape() else { bail!("expected weights of rank 2") };
@@ -42,7 +45,10 @@ pub(super) fn product(ctx: &ParsingContext, node: &NodeProto) -> Built {
         }
     };
     ensure!(zeros.len() == rows, "expected zeros of {rows} rows");
-    let weights = Weights::new(elements::<i8>(&weights)?, &zeros, 1, depth);
+    let mut weights = Weights::new(elements::<i8>(&weights)?, &zeros, 1, depth);
+    if rows * depth <= SMALL {
+        weights = weights.widened();
+    }
     kernel::wire(ctx, node, Product { weights, depth, scale: node.get_attr_opt("from")?, finish })
 }
 
