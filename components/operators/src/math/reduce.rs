@@ -317,12 +317,13 @@ mod tests {
 
     #[test]
     fn integers_of_any_width_wrap() {
-        check("ReduceSum", 0, tensor1(&[100i8, 100]), &[0], tensor0(-56i8));
-        check("ReduceProd", 0, tensor1(&[200u8, 3]), &[0], tensor0(88u8));
-        check("ReduceL1", 0, tensor1(&[-128i8, -1]), &[0], tensor0(-127i8));
-        check("ReduceSumSquare", 0, tensor1(&[1i32 << 16, 3]), &[0], tensor0(9i32));
+        check("ReduceSum", 0, tensor1(&[u32::MAX, 2]), &[0], tensor0(1u32));
+        check("ReduceProd", 0, tensor1(&[1u32 << 31, 3]), &[0], tensor0(1u32 << 31));
         check("ReduceProd", 0, tensor1(&[u64::MAX, 2]), &[0], tensor0(u64::MAX - 1));
-        check("ReduceMean", 0, tensor1(&[7u16, 2]), &[0], tensor0(4u16));
+        check("ReduceSumSquare", 0, tensor1(&[-128i8, 3]), &[0], tensor0(9i8));
+        check("ReduceSumSquare", 0, tensor1(&[1i32 << 16, 3]), &[0], tensor0(9i32));
+        check("ReduceL2", 0, tensor1(&[3i16, -4]), &[0], tensor0(5i16));
+        check("ReduceMean", 0, tensor1(&[7u32, 2]), &[0], tensor0(4u32));
     }
 
     #[test]
