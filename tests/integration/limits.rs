@@ -56,6 +56,29 @@ fn each_caller_has_a_limit_of_its_own() {
 }
 
 #[test]
+fn a_connection_outlives_a_request_that_is_refused_before_its_body_has_come() {
+    let server = server(&["--max-body-mb", "1"]);
+    let ask = |head: &str, status: u16| {
+        let mut connection = Raw::connect(&server.base, Duration::from_secs(30));
+        for _ in 0..2 {
+            connection.send(format!("{head} HTTP/1.1\r\nhost: a\r\ncontent-length: 2000000\r\n\r\n").as_bytes());
+            assert_eq!(connection.answer().expect("an answer").status, status, "{head}");
+            connection.send(&[b' '; 2_000_000]);
+        }
+        connection.send(b"GET /health/live HTTP/1.1\r\nhost: a\r\n\r\n");
+        assert_eq!(connection.answer().map(|answer| answer.status), Some(200), "{head}");
+    };
+    ask("POST /predict", 413);
+    ask("POST /nowhere", 404);
+    ask("POST /metrics", 405);
+    ask("GET /health/live", 200);
+    // Who asks first is not told to send what nobody will read.
+    let mut connection = Raw::connect(&server.base, Duration::from_secs(30));
+    connection.send(b"POST /nowhere HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n");
+    assert_eq!(connection.answer().map(|answer| answer.status), Some(404));
+}
+
+#[test]
 fn a_body_that_comes_too_slowly_is_given_up() {
     let server = server(&["--body-seconds", "1"]);
     let mut slow = Raw::connect(&server.base, Duration::from_secs(30));

@@ -49,6 +49,22 @@ fn the_version_of_http_is_agreed_on_with_tls() {
 }
 
 #[test]
+fn an_answer_that_comes_before_the_body_is_read_in_each_version() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = Authority::new(folder.path(), "authority");
+    let server = start(folder.path(), &authority.issue("server"), &[]);
+    let body = folder.path().join("body");
+    std::fs::write(&body, vec![b' '; 5_000_000]).expect("written");
+    let body = format!("@{}", body.display());
+    for version in ["--http2", "--http1.1"] {
+        // Without `expect`, curl sends the body at once.
+        let arguments = [version, "-H", "expect:", "--data-binary", &body, "-w", "\n%{http_code}"];
+        let (answered, text) = curl(&server, &authority, "/nowhere", &arguments);
+        assert!(answered && text.ends_with("\n404"), "{version}: {text}");
+    }
+}
+
+#[test]
 fn a_client_without_a_certificate_of_the_authority_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let authority = Authority::new(folder.path(), "authority");

@@ -1,8 +1,6 @@
 //! Reading a request's body within its limit.
 
-use std::time::Duration;
-
-use axum::body::{Body, HttpBody};
+use axum::body::HttpBody;
 use axum::extract::Request;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -12,10 +10,6 @@ use super::RequestLimits;
 use super::error::HttpError;
 use crate::serving::Error;
 
-/// How much of a refused body is read and thrown away, so that the client gets to read the answer
-/// instead of a reset connection, and for how long.
-const LINGER: (usize, Duration) = (1 << 30, Duration::from_secs(30));
-
 /// The whole body.
 ///
 /// # Errors
@@ -24,7 +18,6 @@ pub(super) async fn read(request: Request, limits: &RequestLimits) -> Result<Byt
     let (limit, start) = (limits.body, Instant::now());
     let mut body = request.into_body();
     if body.size_hint().lower() > limit as u64 {
-        linger(body);
         return Err(Error::BodyTooLarge(limit).into());
     }
     // A small body is one frame, which is passed on as it is.
@@ -37,8 +30,7 @@ pub(super) async fn read(request: Request, limits: &RequestLimits) -> Result<Byt
         let frame = frame.map_err(|error| HttpError::broken_body(&error))?;
         let Ok(data) = frame.into_data() else { continue };
         if first.len() + bytes.len() + data.len() > limit {
-            linger(body);
-            return Err(Error::BodyTooLarge(limit).into());
+                return Err(Error::BodyTooLarge(limit).into());
         }
         if first.is_empty() && bytes.is_empty() {
             first = data;
@@ -51,16 +43,4 @@ pub(super) async fn read(request: Request, limits: &RequestLimits) -> Result<Byt
         bytes.extend_from_slice(&data);
     }
     Ok(if bytes.is_empty() { first } else { bytes.freeze() })
-}
-
-fn linger(mut body: Body) {
-    tokio::spawn(tokio::time::timeout(LINGER.1, async move {
-        let mut thrown = 0;
-        while let Some(Ok(frame)) = body.frame().await {
-            thrown += frame.data_ref().map_or(0, Bytes::len);
-            if thrown > LINGER.0 {
-                break;
-            }
-        }
-    }));
 }

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tower::Service;
 
 use super::Stream;
+use super::body::ReadToEnd;
 
 /// How long an idle HTTP/1 connection stays open when the host stops. A client may be sending on it, and could not know
 /// whether a request that meets the end was read; in this time it gets its answer, and with it the end is told.
@@ -76,7 +77,7 @@ pub(super) async fn serve(
 ) {
     let ending = draining.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let mut request = request.map(Body::new);
+        let mut request = ReadToEnd::new(request).map(Body::new);
         request.extensions_mut().insert(peer);
         let answer = router.clone().call(request);
         let ending = ending.clone();

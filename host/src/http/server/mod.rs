@@ -3,6 +3,7 @@
 //! Steps of the end: the connections that wait in the socket are accepted and the socket is closed; answers say that
 //! their connection closes; idle connections are closed a little later; what was begun is finished.
 
+mod body;
 mod connection;
 mod expiry;
 mod socket;
