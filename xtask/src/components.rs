@@ -93,6 +93,10 @@ pub fn cargo(package: &Package, command: &str) -> Result<Command> {
         .arg(rustflags(package))
         .arg("--target-dir")
         .arg(folder());
+    if package.name == PREDICTOR.name {
+        // The host's build reads the names of its functions, and then leaves them out.
+        cargo.args(["--config", "profile.component.strip=\"debuginfo\""]);
+    }
     // A build script inherits settings that are meant for the host's build.
     for (name, _) in env::vars_os() {
         if name.to_str().is_some_and(is_of_the_host) {

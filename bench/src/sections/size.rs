@@ -1,4 +1,5 @@
-//! Sizes of files: what a packed model holds beyond its weights, and the predictor itself.
+//! Sizes of files: what a packed model holds beyond its weights, and the predictor itself, as packed models carry it and
+//! with what loads models.
 
 use std::io::Write;
 use std::path::Path;
@@ -6,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use edgewit::pack::PREDICTOR;
 use edgewit::pack::description::Outline;
+use edgewit::pack::prune::prune;
 use edgewit_bench::packed;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -37,13 +39,16 @@ pub(crate) fn run(setup: &Setup, report: &mut Report) -> Result<()> {
         }
     }
     step("size of the predictor");
-    let stripped = strip(PREDICTOR).context("the predictor is not WebAssembly")?;
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-    gzip.write_all(&stripped)?;
-    let sizes = [("stripped", stripped.len()), ("stripped, gzip -9", gzip.finish()?.len())];
-    for (how, bytes) in sizes {
-        let size = Cell::Figure(bytes as f64, Unit::Bytes);
-        report.comparisons.push(Comparison::alone(format!("predictor component, {how}"), size));
+    let packed = prune(PREDICTOR)?;
+    for (what, component) in [("predictor component", &*packed), ("the same before it has a model", PREDICTOR)] {
+        let stripped = strip(component).context("the predictor is not WebAssembly")?;
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+        gzip.write_all(&stripped)?;
+        let sizes = [("stripped", stripped.len()), ("stripped, gzip -9", gzip.finish()?.len())];
+        for (how, bytes) in sizes {
+            let size = Cell::Figure(bytes as f64, Unit::Bytes);
+            report.comparisons.push(Comparison::alone(format!("{what}, {how}"), size));
+        }
     }
     Ok(())
 }

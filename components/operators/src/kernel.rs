@@ -29,6 +29,12 @@ pub(crate) trait Kernel: std::any::Any + std::fmt::Debug + Send + Sync {
     fn folds(&self) -> bool {
         true
     }
+
+    /// Whether a run prepares an operator or a graph of tract's, for which a packed model must keep what that takes. Any
+    /// kernel does that has a `dyn InferenceOp`.
+    fn plans_when_run(&self) -> bool {
+        false
+    }
 }
 
 /// Wraps `kernel` for the node that it was built from.
@@ -183,6 +189,11 @@ impl KernelOp {
             outputs: tvec!(true),
             lengths: Lengths::of(symbols),
         }
+    }
+
+    /// As [`Kernel::plans_when_run`].
+    pub(crate) fn plans_when_run(&self) -> bool {
+        self.kernel.plans_when_run()
     }
 
     /// The kernel, if it is a `K`.

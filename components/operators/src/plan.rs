@@ -11,6 +11,7 @@ use tract_onnx::tract_core::plan::{EvalContext, SessionId};
 use tract_onnx::tract_core::tract_linalg;
 use tract_onnx::tract_hir::internal::*;
 
+use crate::kernel::KernelOp;
 use crate::ml::one_hot_columns;
 
 /// An optimised graph, ready to run any number of times. Nothing stays behind from a run.
@@ -34,6 +35,26 @@ impl Plan {
         let tract = model.into_optimized()?.into_runnable()?;
         let steps = Steps::new(&tract)?;
         Ok(Self { tract, steps })
+    }
+
+    /// Whether a node plans a graph of its own each time it runs, or may: one with subgraphs, and what tract could not
+    /// bring into its final form. Then running needs most of what planning does; else nothing of it.
+    pub fn plans_when_run(&self) -> bool {
+        use tract_onnx::tract_core::ops::einsum::{EinSum, einsum_matmul, prefix_matmul};
+        use tract_onnx::tract_core::ops::{array, cnn, logic, scan, submodel};
+        self.tract.model().nodes.iter().any(|node| {
+            node.op_is::<array::StridedSlice>()
+                || node.op_is::<cnn::Conv>()
+                || node.op_is::<cnn::Deconv>()
+                || node.op_is::<EinSum>()
+                || node.op_is::<einsum_matmul::EinSumMatMul>()
+                || node.op_is::<prefix_matmul::PrefixMatMul>()
+                || node.op_is::<logic::IfThenElse>()
+                || node.op_is::<scan::Scan>()
+                || node.op_is::<scan::OptScan>()
+                || node.op_is::<submodel::SubmodelOp>()
+                || node.op_as::<KernelOp>().is_some_and(KernelOp::plans_when_run)
+        })
     }
 
     /// The outputs for `inputs`, both in the order of the graph.

@@ -79,6 +79,10 @@ impl LoadGuest for Predictor {
         done
     }
 
+    fn plans_when_run() -> bool {
+        MODEL.get().is_none_or(|model| model.session.engine.plans_when_run())
+    }
+
     fn measure() -> Residue {
         let edgewit_allocator::Residue { bytes, blocks } = edgewit_allocator::residue();
         Residue { bytes: bytes as u64, blocks }

@@ -34,6 +34,15 @@ pub enum Engine {
 }
 
 impl Engine {
+    /// Whether running needs functions that plan and optimise, too.
+    pub fn plans_when_run(&self) -> bool {
+        match self {
+            Engine::Planned { single, any, .. } => single.iter().chain([any]).any(Plan::plans_when_run),
+            Engine::RowByRow { plan, .. } => plan.plans_when_run(),
+            Engine::Interpreted { .. } => true,
+        }
+    }
+
     /// The outputs for `inputs`, whose axes have such `lengths`.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use anyhow::Result;
 use clap::Args;
+use edgewit_core::RowSchema;
 use serde::Serialize;
 use serde_json::json;
 
@@ -17,9 +18,11 @@ use crate::pack;
 use crate::pack::simd::Simd;
 use crate::pack::source::Source;
 use crate::progress::Progress;
-use crate::runtime::{Limits, Loader};
+use crate::runtime::{Limits, Loader, Program};
 
-/// Run a model's golden cases in the sandbox and compare.
+/// Pack a model, run its golden cases in the sandbox and compare.
+///
+/// What runs is what a host, Spin or a page would: the packed model, of which nothing is kept.
 ///
 /// A folder may hold golden/*.json (rows with expected answers), or ONNX's own layout
 /// (model.onnx with test_data_set_*/input_*.pb and output_*.pb), or both. Exits 1 if a case fails.
@@ -62,7 +65,7 @@ pub(super) fn run(args: VerifyArgs) -> Result<ExitCode> {
     let outcomes = Mutex::new(vec![]);
     let work = || {
         while let Some(folder) = args.models.get(next.fetch_add(1, Relaxed)) {
-            let verdicts = verify(&loader, folder, tolerance);
+            let verdicts = verify(&workshop, &loader, folder, tolerance);
             let mut outcomes = outcomes.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             for (case, verdict) in verdicts {
                 let failed = verdict.err();
@@ -91,12 +94,19 @@ pub(super) fn run(args: VerifyArgs) -> Result<ExitCode> {
 }
 
 /// A model that cannot be loaded, or has no case, is one failed case.
-fn verify(loader: &Loader, folder: &Path, tolerance: Tolerance) -> Vec<Verdict> {
+fn verify(workshop: &Workshop, loader: &Loader, folder: &Path, tolerance: Tolerance) -> Vec<Verdict> {
     let run = || -> Result<Vec<Verdict>, String> {
-        let source = Source::read(folder).map_err(|error| error.to_string())?;
-        let mut model = pack::load(loader, &source, &Limits::packing()).map_err(|error| error.to_string())?;
-        let rows = model.rows.as_ref().map_err(Clone::clone);
-        let mut subject = Subject { instance: &mut model.instance, metadata: &model.metadata, rows };
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        let source = Source::read(folder).map_err(|error| text(&error))?;
+        let limits = Limits::packing();
+        let component = pack::pack(loader, &source, &limits, &Progress::silent()).map_err(|error| text(&error))?;
+        let program = Program::once(&workshop.engine, &workshop.compiled, &component);
+        let mut instance = program.and_then(|program| program.instantiate(&limits)).map_err(|error| text(&error))?;
+        drop(component);
+        let metadata = instance.metadata().map_err(|error| text(&error))?;
+        let rows = RowSchema::new(&metadata).map_err(|error| text(&error));
+        let rows = rows.as_ref().map_err(Clone::clone);
+        let mut subject = Subject { instance: &mut instance, metadata: &metadata, rows };
         golden::run(&source.folder, &mut subject, tolerance)
     };
     let alone = |reason| vec![(folder.display().to_string(), Err(reason))];

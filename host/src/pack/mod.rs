@@ -3,7 +3,8 @@
 //! 1. [`source`] finds the ONNX file, the manifest, the name and the version.
 //! 2. The predictor parses and optimises the model, in a sandbox.
 //! 3. The sandbox's memory becomes the initial memory of a component.
-//! 4. [`seal`] hides `load` and adds a description; the result exports `types` and `predict`
+//! 4. [`prune`] takes out what only loading needed.
+//! 5. [`seal`] hides `load` and adds a description; the result exports `types` and `predict`
 //!    and imports nothing.
 //!
 //! The same model, manifest and predictor give the same bytes.
@@ -11,6 +12,7 @@
 pub mod cache;
 pub mod description;
 mod external;
+pub mod prune;
 mod seal;
 pub mod simd;
 pub mod source;
@@ -176,7 +178,8 @@ pub fn pack(
     let identity = identity(source)?;
     let snapshot = loader
         .load_again(instance, &source.model, &source.external, &identity, planned, limits)
-        .and_then(|instance| loader.snapshot(instance))
+        .and_then(|mut instance| Ok((loader.plans_when_run(&mut instance)?, loader.snapshot(instance)?)))
+        .and_then(|(plans, snapshot)| if plans { Ok(snapshot) } else { prune::prune(&snapshot) })
         .map_err(PackError::Snapshot)?;
     progress.step(format!("{} {}: sealing", source.name, source.version));
     let mut component = seal::seal(snapshot).map_err(|error| PackError::Seal(format!("{error:#}")))?;

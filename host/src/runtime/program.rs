@@ -30,6 +30,22 @@ impl Program {
         Ok(Program::compile(engine, cache, component)?.0)
     }
 
+    /// As [`Program::new`], for a component that will not be asked for again: `cache` keeps of it only what it shares
+    /// with others.
+    ///
+    /// # Errors
+    /// As [`Program::new`].
+    pub fn once(engine: &Engine, cache: &CompileCache, component: &[u8]) -> Result<Program, Error> {
+        let Some(parts) = split::split(component) else {
+            let whole = Component::new(engine.inner(), component).map_err(Error::component)?;
+            return Program::whole(engine, &whole);
+        };
+        let (shell, _) = cache.component(engine, &parts.shell)?;
+        let (code, _) = cache.module(engine, &parts.code, true)?;
+        let image = Module::new(engine.inner(), &parts.image).map_err(Error::component)?;
+        Program::assemble(engine, &shell, &code, &image)
+    }
+
     /// As [`Program::new`], and notes in `cache` that `name` is this program.
     ///
     /// # Errors

@@ -7,8 +7,10 @@
 //! What goes into a snapshot is loaded twice. Loading takes several times the memory that it leaves; a sandbox that is
 //! told beforehand which blocks will be left puts them in one piece and wipes the rest.
 
+use std::sync::{Arc, OnceLock};
+
 use wasmparser::{BinaryReaderError, DataKind, Operator, Parser, Payload};
-use wasmtime_wizer::{WasmtimeWizerComponent, Wizer};
+use wasmtime_wizer::{ComponentContext, WasmtimeWizerComponent, Wizer};
 
 use crate::digest::sha256;
 
@@ -22,6 +24,8 @@ use super::{
 pub struct Loader<'a> {
     predictor: &'a [u8],
     program: Program,
+    /// What wasmtime-wizer knows of the predictor, once it was asked: it takes longer than a snapshot.
+    context: Arc<OnceLock<ComponentContext<'a>>>,
 }
 
 impl<'a> Loader<'a> {
@@ -38,7 +42,7 @@ impl<'a> Loader<'a> {
                 Program::named(engine, cache, &name, &instrumented)?
             }
         };
-        Ok(Loader { predictor, program })
+        Ok(Loader { predictor, program, context: Arc::default() })
     }
 
     /// Loads an ONNX file into a new sandbox, which can then predict, in the way of running that
@@ -123,6 +127,15 @@ impl<'a> Loader<'a> {
         fill(instance, &load, model, external, identity, planned)
     }
 
+    /// Whether predictions of the model in `loaded` need the functions that planned and optimised it, too.
+    ///
+    /// # Errors
+    /// A fault of the sandbox.
+    pub fn plans_when_run(&self, loaded: &mut Instance) -> Result<bool, Error> {
+        let load = self.load_of(loaded)?;
+        load.call_plans_when_run(&mut loaded.store).map_err(|error| loaded.fault(&error))
+    }
+
     /// Turns the memory of a loaded sandbox into a component that starts with it. The result
     /// still exports `load`.
     ///
@@ -131,10 +144,16 @@ impl<'a> Loader<'a> {
     pub fn snapshot(&self, mut instance: Instance) -> Result<Vec<u8>, Error> {
         instance.restart_clock();
         let wizer = wizer();
-        let (context, _) = wizer.instrument_component(self.predictor).map_err(Error::component)?;
+        let context = match self.context.get() {
+            Some(context) => context,
+            None => {
+                let (context, _) = wizer.instrument_component(self.predictor).map_err(Error::component)?;
+                self.context.get_or_init(|| context)
+            }
+        };
         let mut source = WasmtimeWizerComponent { store: &mut instance.store, instance: instance.instance };
         // Nothing in a sandbox waits, so neither does this.
-        let snapshot = pollster::block_on(wizer.snapshot_component(&context, &mut source));
+        let snapshot = pollster::block_on(wizer.snapshot_component(context, &mut source));
         let mut component = snapshot.map_err(Error::component)?;
         trim(&mut component).map_err(|error| Error::Component(error.to_string()))?;
         Ok(component)

@@ -140,6 +140,10 @@ impl Kernel for PlannedLoop {
             .collect()
     }
 
+    fn plans_when_run(&self) -> bool {
+        true
+    }
+
     fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>> {
         let mut inputs = inputs.into_vec();
         let outer = inputs.split_off(inputs.len() - self.outer.len());

@@ -154,6 +154,10 @@ impl Kernel for QLinearMatMul {
         Ok(tvec!(zero.datum_type.fact(Shapes::of(a.shape.dims(), b.shape.dims())?.product)))
     }
 
+    fn plans_when_run(&self) -> bool {
+        true
+    }
+
     fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>> {
         let float = |input: TValue| {
             input.cast_to_dt(computed(input.datum_type())).map(|x| x.into_owned().into_tvalue())

@@ -125,4 +125,12 @@ impl<K: Kernel> Kernel for HalfAsFloat<K> {
         });
         outputs.collect()
     }
+
+    fn folds(&self) -> bool {
+        self.0.folds()
+    }
+
+    fn plans_when_run(&self) -> bool {
+        self.0.plans_when_run()
+    }
 }

@@ -92,6 +92,10 @@ impl Kernel for Resize {
         Ok(tvec!(x.datum_type.fact(shape)))
     }
 
+    fn plans_when_run(&self) -> bool {
+        true
+    }
+
     fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>> {
         self.check(&inputs)?;
         match self.usual.eval_out_of_plan(inputs.into_iter().flatten().collect())? {
