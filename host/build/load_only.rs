@@ -120,7 +120,8 @@ struct Function {
 pub(crate) fn find(module: &[u8]) -> Result<Vec<u32>> {
     let Module { functions, table, exports } = Module::read(module)?;
     let named = functions.iter().map(|of| is_for_loading(&of.name)).collect::<Vec<_>>();
-    let mut loading = functions.iter().zip(&named).map(|(of, named)| *named && of.size >= SMALLEST).collect::<Vec<_>>();
+    let mut loading =
+        functions.iter().zip(&named).map(|(of, named)| *named && of.size >= SMALLEST).collect::<Vec<_>>();
     let mut faults = BTreeSet::new();
     loop {
         let before = loading.iter().filter(|loading| **loading).count();
@@ -176,12 +177,16 @@ fn is_for_loading(name: &str) -> bool {
     }
     let method = |path: &str| {
         METHODS.iter().any(|(of, methods)| {
-            let method = path.strip_prefix(of).and_then(|rest| rest.trim_start_matches('>').strip_prefix("::"));
+            let method =
+                path.strip_prefix(of).and_then(|rest| rest.trim_start_matches('>').strip_prefix("::"));
             method.is_some_and(|method| methods.contains(&method.split("::").next().unwrap_or_default()))
         })
     };
     let runs = of_trait.is_some_and(|of| of.starts_with("tract_core::ops::EvalOp>"));
-    begins(path, &MODULES) || runs && begins(path, &PLANNING) || method(path) || of_trait.is_some_and(|of| begins(of, &TRAITS) || method(of))
+    begins(path, &MODULES)
+        || runs && begins(path, &PLANNING)
+        || method(path)
+        || of_trait.is_some_and(|of| begins(of, &TRAITS) || method(of))
 }
 
 /// Whether the function is of one of `modules`, or of a type or a trait there.
@@ -227,7 +232,9 @@ impl Module {
         let mut names = HashMap::new();
         for payload in Parser::new(0).parse_all(module) {
             match payload? {
-                Payload::ImportSection(section) if section.count() > 0 => bail!("the predictor imports something"),
+                Payload::ImportSection(section) if section.count() > 0 => {
+                    bail!("the predictor imports something")
+                }
                 Payload::FunctionSection(section) => types = section.into_iter().collect::<Result<_, _>>()?,
                 Payload::ExportSection(section) => {
                     for export in section {
@@ -252,7 +259,8 @@ impl Module {
                         let Name::Function(map) = subsection? else { continue };
                         for naming in map {
                             let naming = naming?;
-                            names.insert(naming.index, format!("{:#}", rustc_demangle::demangle(naming.name)));
+                            names
+                                .insert(naming.index, format!("{:#}", rustc_demangle::demangle(naming.name)));
                         }
                     }
                 }
@@ -261,7 +269,8 @@ impl Module {
         }
         for (ix, (function, ty)) in (0..).zip(functions.iter_mut().zip(types)) {
             function.ty = ty;
-            function.name = names.remove(&ix).with_context(|| format!("function {ix} of the predictor has no name"))?;
+            function.name =
+                names.remove(&ix).with_context(|| format!("function {ix} of the predictor has no name"))?;
         }
         Ok(Module { functions, table, exports })
     }
@@ -279,7 +288,8 @@ impl Function {
                 | Operator::RefFunc { function_index } => {
                     function.calls.insert(function_index);
                 }
-                Operator::CallIndirect { type_index, .. } | Operator::ReturnCallIndirect { type_index, .. } => {
+                Operator::CallIndirect { type_index, .. }
+                | Operator::ReturnCallIndirect { type_index, .. } => {
                     function.indirect.insert(type_index);
                 }
                 _ => {}

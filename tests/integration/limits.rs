@@ -61,7 +61,8 @@ fn a_connection_outlives_a_request_that_is_refused_before_its_body_has_come() {
     let ask = |head: &str, status: u16| {
         let mut connection = Raw::connect(&server.base, Duration::from_secs(30));
         for _ in 0..2 {
-            connection.send(format!("{head} HTTP/1.1\r\nhost: a\r\ncontent-length: 2000000\r\n\r\n").as_bytes());
+            connection
+                .send(format!("{head} HTTP/1.1\r\nhost: a\r\ncontent-length: 2000000\r\n\r\n").as_bytes());
             assert_eq!(connection.answer().expect("an answer").status, status, "{head}");
             connection.send(&[b' '; 2_000_000]);
         }
@@ -74,7 +75,8 @@ fn a_connection_outlives_a_request_that_is_refused_before_its_body_has_come() {
     ask("GET /health/live", 200);
     // Who asks first is not told to send what nobody will read.
     let mut connection = Raw::connect(&server.base, Duration::from_secs(30));
-    connection.send(b"POST /nowhere HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n");
+    connection
+        .send(b"POST /nowhere HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n");
     assert_eq!(connection.answer().map(|answer| answer.status), Some(404));
 }
 

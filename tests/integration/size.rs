@@ -42,9 +42,17 @@ fn a_packed_model_carries_what_loads_models_only_if_it_plans_when_it_runs() {
     let input = || Graph::new().input("x", 1, &[Dim::Named("N"), Dim::Fixed(2)]);
     let planned = pack("planned", input().node("Abs", &["x"], "y").output("y", 1));
     // What shape the first has only a request tells, so the graph is interpreted.
-    let graph = input().input("shape", 7, &[Dim::Unnamed]).ints("two", &[-1, 2]).node("Reshape", &["x", "shape"], "y");
-    let graph = graph.node("Reshape", &["y", "two"], "z").shaped_output("z", 1, &[Dim::Named("M"), Dim::Fixed(2)]);
+    let graph = input().input("shape", 7, &[Dim::Unnamed]).ints("two", &[-1, 2]).node(
+        "Reshape",
+        &["x", "shape"],
+        "y",
+    );
+    let graph =
+        graph.node("Reshape", &["y", "two"], "z").shaped_output("z", 1, &[Dim::Named("M"), Dim::Fixed(2)]);
     let interpreted = pack("interpreted", graph);
     let all = PREDICTOR.len() - prune(PREDICTOR).expect("the predictor is a component").len();
-    assert!(interpreted - planned > all / 2, "{planned} and {interpreted} bytes, for functions of {all} bytes");
+    assert!(
+        interpreted - planned > all / 2,
+        "{planned} and {interpreted} bytes, for functions of {all} bytes"
+    );
 }

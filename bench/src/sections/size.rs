@@ -40,7 +40,9 @@ pub(crate) fn run(setup: &Setup, report: &mut Report) -> Result<()> {
     }
     step("size of the predictor");
     let packed = prune(PREDICTOR)?;
-    for (what, component) in [("predictor component", &*packed), ("the same before it has a model", PREDICTOR)] {
+    for (what, component) in
+        [("predictor component", &*packed), ("the same before it has a model", PREDICTOR)]
+    {
         let stripped = strip(component).context("the predictor is not WebAssembly")?;
         let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
         gzip.write_all(&stripped)?;

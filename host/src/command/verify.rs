@@ -99,9 +99,11 @@ fn verify(workshop: &Workshop, loader: &Loader, folder: &Path, tolerance: Tolera
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let source = Source::read(folder).map_err(|error| text(&error))?;
         let limits = Limits::packing();
-        let component = pack::pack(loader, &source, &limits, &Progress::silent()).map_err(|error| text(&error))?;
+        let component =
+            pack::pack(loader, &source, &limits, &Progress::silent()).map_err(|error| text(&error))?;
         let program = Program::once(&workshop.engine, &workshop.compiled, &component);
-        let mut instance = program.and_then(|program| program.instantiate(&limits)).map_err(|error| text(&error))?;
+        let mut instance =
+            program.and_then(|program| program.instantiate(&limits)).map_err(|error| text(&error))?;
         drop(component);
         let metadata = instance.metadata().map_err(|error| text(&error))?;
         let rows = RowSchema::new(&metadata).map_err(|error| text(&error));

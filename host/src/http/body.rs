@@ -30,7 +30,7 @@ pub(super) async fn read(request: Request, limits: &RequestLimits) -> Result<Byt
         let frame = frame.map_err(|error| HttpError::broken_body(&error))?;
         let Ok(data) = frame.into_data() else { continue };
         if first.len() + bytes.len() + data.len() > limit {
-                return Err(Error::BodyTooLarge(limit).into());
+            return Err(Error::BodyTooLarge(limit).into());
         }
         if first.is_empty() && bytes.is_empty() {
             first = data;

@@ -64,3 +64,88 @@ impl ReencodeComponent for Prune {
         component_utils::parse_component_submodule(self, component, parser, module)
     }
 }
+
+/// Of the build script, which has no tests of its own.
+#[cfg(test)]
+#[path = "../../build/load_only.rs"]
+mod load_only;
+
+#[cfg(test)]
+mod tests {
+    use wasm_encoder::{
+        ConstExpr, ElementSection, Elements, ExportKind, ExportSection, FunctionSection, Module, NameMap,
+        NameSection, RefType, TableSection, TableType, TypeSection,
+    };
+
+    use super::*;
+
+    const EXPORT: &str = "edgewit:inference/predict@0.1.0#predict";
+    const EVAL: &str = "<tract_core::ops::math::Add as tract_core::ops::EvalOp>::eval";
+    const DECLUTTER: &str = "<tract_core::ops::math::Add as tract_core::ops::TypedOp>::declutter";
+    const OPTIMISE: &str = "tract_core::optim::Optimizer::optimize";
+
+    /// A module of functions that call others; those after the first are in its table, through which the first calls.
+    fn module(functions: &[(&str, &[u32])]) -> Vec<u8> {
+        let mut types = TypeSection::new();
+        types.ty().function([], []);
+        let (mut declared, mut code, mut names) =
+            (FunctionSection::new(), CodeSection::new(), NameMap::new());
+        for (number, (name, calls)) in (0..).zip(functions) {
+            declared.function(0);
+            let mut body = Function::new([]);
+            // As large as what the compiler would not make one of several.
+            (0..100).for_each(|_| drop(body.instruction(&Instruction::Nop)));
+            calls.iter().for_each(|call| drop(body.instruction(&Instruction::Call(*call))));
+            if number == 0 {
+                body.instruction(&Instruction::I32Const(0));
+                body.instruction(&Instruction::CallIndirect { type_index: 0, table_index: 0 });
+            }
+            code.function(body.instruction(&Instruction::End));
+            names.append(number, name);
+        }
+        let mut tables = TableSection::new();
+        let all = (1..functions.len() as u32).collect::<Vec<_>>();
+        let element_type = RefType::FUNCREF;
+        let minimum = all.len() as u64;
+        tables.table(TableType { element_type, minimum, maximum: None, table64: false, shared: false });
+        let mut exports = ExportSection::new();
+        exports.export(functions[0].0, ExportKind::Func, 0);
+        let mut elements = ElementSection::new();
+        elements.active(None, &ConstExpr::i32_const(0), Elements::Functions(all.into()));
+        let mut section = NameSection::new();
+        section.functions(&names);
+        let mut module = Module::new();
+        module.section(&types).section(&declared).section(&tables).section(&exports);
+        module.section(&elements).section(&code).section(&section);
+        module.finish()
+    }
+
+    #[test]
+    fn what_only_loading_calls_is_found() {
+        let module = module(&[
+            (EXPORT, &[]),
+            (EVAL, &[2]),
+            ("helper", &[]),
+            (DECLUTTER, &[4, 2]),
+            (OPTIMISE, &[]),
+            // Whoever calls what is for loading is for loading, too.
+            ("core::ops::function::FnOnce::call_once", &[4]),
+            ("core::ptr::drop_in_place<tract_core::optim::Optimizer>", &[]),
+        ]);
+        assert_eq!(load_only::find(&module).expect("none is missing"), [3, 4, 5]);
+    }
+
+    #[test]
+    fn a_prediction_that_would_lack_a_function_ends_the_build_with_its_name() {
+        let module = module(&[(EXPORT, &[]), (EVAL, &[2]), ("helper", &[3]), (OPTIMISE, &[])]);
+        let error = load_only::find(&module).expect_err("`eval` calls the optimiser").to_string();
+        assert!(error.contains(&format!("{EVAL} calls helper")), "{error}");
+    }
+
+    #[test]
+    fn a_type_of_a_module_for_loading_may_do_as_it_likes() {
+        let eval = "<tract_hir::ops::binary::Nary as tract_core::ops::EvalOp>::eval";
+        let module = module(&[(EXPORT, &[]), (eval, &[2]), (OPTIMISE, &[]), (EVAL, &[])]);
+        assert_eq!(load_only::find(&module).expect("none is missing"), [1, 2]);
+    }
+}
