@@ -94,8 +94,12 @@ mod tests {
             declared.function(0);
             let mut body = Function::new([]);
             // As large as what the compiler would not make one of several.
-            (0..100).for_each(|_| drop(body.instruction(&Instruction::Nop)));
-            calls.iter().for_each(|call| drop(body.instruction(&Instruction::Call(*call))));
+            for _ in 0..100 {
+                body.instruction(&Instruction::Nop);
+            }
+            for call in *calls {
+                body.instruction(&Instruction::Call(*call));
+            }
             if number == 0 {
                 body.instruction(&Instruction::I32Const(0));
                 body.instruction(&Instruction::CallIndirect { type_index: 0, table_index: 0 });
