@@ -22,7 +22,7 @@ use crate::runtime::{Limits, Loader, Program};
 
 /// Pack a model, run its golden cases in the sandbox and compare.
 ///
-/// What runs is what a host, Spin or a page would: the packed model, of which nothing is kept.
+/// What runs is what Spin or a page would: the packed model, of which nothing is kept.
 ///
 /// A folder may hold golden/*.json (rows with expected answers), or ONNX's own layout
 /// (model.onnx with test_data_set_*/input_*.pb and output_*.pb), or both. Exits 1 if a case fails.

@@ -166,6 +166,26 @@ pub fn pack(
     limits: &Limits,
     progress: &Progress,
 ) -> Result<Vec<u8>, PackError> {
+    assemble(loader, source, limits, progress, true)
+}
+
+/// As [`pack`], with all functions of the predictor: for a host, which has compiled them to load the model.
+fn pack_whole(
+    loader: &Loader,
+    source: &Source,
+    limits: &Limits,
+    progress: &Progress,
+) -> Result<Vec<u8>, PackError> {
+    assemble(loader, source, limits, progress, false)
+}
+
+fn assemble(
+    loader: &Loader,
+    source: &Source,
+    limits: &Limits,
+    progress: &Progress,
+    pruned: bool,
+) -> Result<Vec<u8>, PackError> {
     progress.step(format!(
         "{} {}: loading {} bytes of ONNX",
         source.name,
@@ -178,8 +198,11 @@ pub fn pack(
     let identity = identity(source)?;
     let snapshot = loader
         .load_again(instance, &source.model, &source.external, &identity, planned, limits)
-        .and_then(|mut instance| Ok((loader.plans_when_run(&mut instance)?, loader.snapshot(instance)?)))
-        .and_then(|(plans, snapshot)| if plans { Ok(snapshot) } else { prune::prune(&snapshot) })
+        .and_then(|mut instance| {
+            let prunes = pruned && !loader.plans_when_run(&mut instance)?;
+            let snapshot = loader.snapshot(instance)?;
+            if prunes { prune::prune(&snapshot) } else { Ok(snapshot) }
+        })
         .map_err(PackError::Snapshot)?;
     progress.step(format!("{} {}: sealing", source.name, source.version));
     let mut component = seal::seal(snapshot).map_err(|error| PackError::Seal(format!("{error:#}")))?;

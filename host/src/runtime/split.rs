@@ -7,7 +7,7 @@
 //! - the *code*, the core module without its memory, which it imports;
 //! - the *image*, a module that is a memory with its data and nothing else.
 //!
-//! Shell and code are the same bytes for every model; those that plan when they run have the code of the predictor itself.
+//! Shell and code are the same bytes for every model; those that keep all functions have the code of the predictor itself.
 //! An image has nothing to compile. A component of another form is not taken apart, and runs as a whole.
 
 use std::ops::Range;
