@@ -170,11 +170,10 @@ fn reach(functions: &[Function], roots: impl Iterator<Item = u32>, loading: &[bo
 
 /// Whether the function called `name`, as rustc-demangle writes it, is of a module, a trait or a method for loading.
 fn is_for_loading(name: &str) -> bool {
-    let (path, of_trait) = parts(name);
-    let begins = |text: &str, modules: &[&str]| modules.iter().any(|module| text.starts_with(module));
     if is_dropping(name) {
         return false;
     }
+    let (path, of_trait) = parts(name);
     let method = |path: &str| {
         METHODS.iter().any(|(of, methods)| {
             let method =
@@ -192,7 +191,11 @@ fn is_for_loading(name: &str) -> bool {
 /// Whether the function is of one of `modules`, or of a type or a trait there.
 fn is_any_of(name: &str, modules: &[&str]) -> bool {
     let (path, of_trait) = parts(name);
-    modules.iter().any(|module| path.starts_with(module) || of_trait.is_some_and(|of| of.starts_with(module)))
+    begins(path, modules) || of_trait.is_some_and(|of| begins(of, modules))
+}
+
+fn begins(path: &str, modules: &[&str]) -> bool {
+    modules.iter().any(|module| path.starts_with(module))
 }
 
 /// Whether the function ends the life of something, which may be left over from loading.

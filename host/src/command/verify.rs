@@ -93,20 +93,21 @@ pub(super) fn run(args: VerifyArgs) -> Result<ExitCode> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
 /// A model that cannot be loaded, or has no case, is one failed case.
 fn verify(workshop: &Workshop, loader: &Loader, folder: &Path, tolerance: Tolerance) -> Vec<Verdict> {
     let run = || -> Result<Vec<Verdict>, String> {
-        let text = |error: &dyn std::fmt::Display| error.to_string();
-        let source = Source::read(folder).map_err(|error| text(&error))?;
+        let source = Source::read(folder).map_err(text)?;
         let limits = Limits::packing();
-        let component =
-            pack::pack(loader, &source, &limits, &Progress::silent()).map_err(|error| text(&error))?;
+        let component = pack::pack(loader, &source, &limits, &Progress::silent()).map_err(text)?;
         let program = Program::once(&workshop.engine, &workshop.compiled, &component);
-        let mut instance =
-            program.and_then(|program| program.instantiate(&limits)).map_err(|error| text(&error))?;
+        let mut instance = program.and_then(|program| program.instantiate(&limits)).map_err(text)?;
         drop(component);
-        let metadata = instance.metadata().map_err(|error| text(&error))?;
-        let rows = RowSchema::new(&metadata).map_err(|error| text(&error));
+        let metadata = instance.metadata().map_err(text)?;
+        let rows = RowSchema::new(&metadata).map_err(text);
         let rows = rows.as_ref().map_err(Clone::clone);
         let mut subject = Subject { instance: &mut instance, metadata: &metadata, rows };
         golden::run(&source.folder, &mut subject, tolerance)

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use super::source::{Source, SourceError};
-use super::{PREDICTOR, PREDICTOR_DIGEST, PackError, pack, pack_whole};
+use super::{PREDICTOR, PREDICTOR_DIGEST, PackError, assemble, pack};
 use crate::digest::sha256;
 use crate::progress::Progress;
 use crate::runtime::{CompileCache, Engine, EngineConfig, Limits, Loader, Program};
@@ -38,7 +38,8 @@ impl<'a> ModelCache<'a> {
         if let Some(program) = Program::find(self.engine, self.compiled, &key) {
             return Ok(program);
         }
-        let packed = pack_whole(&self.loader(progress)?, source, &Limits::packing(), progress)?;
+        // Whole: its code is that of the predictor, which is compiled by then.
+        let packed = assemble(&self.loader(progress)?, source, &Limits::packing(), progress, false)?;
         progress.step(format!("{} {}: compiling", source.name, source.version));
         Program::named(self.engine, self.compiled, &key, &packed).map_err(PackError::Compile)
     }

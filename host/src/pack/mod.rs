@@ -169,16 +169,7 @@ pub fn pack(
     assemble(loader, source, limits, progress, true)
 }
 
-/// As [`pack`], with all functions of the predictor: for a host, which has compiled them to load the model.
-fn pack_whole(
-    loader: &Loader,
-    source: &Source,
-    limits: &Limits,
-    progress: &Progress,
-) -> Result<Vec<u8>, PackError> {
-    assemble(loader, source, limits, progress, false)
-}
-
+/// As [`pack`]; only if `pruned` without what loading needed.
 fn assemble(
     loader: &Loader,
     source: &Source,
