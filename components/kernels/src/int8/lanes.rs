@@ -60,6 +60,14 @@ mod wasm {
             store(to, self.0);
         }
         #[inline(always)]
+        pub(crate) fn plus(self, other: Self) -> Self {
+            Self(i16x8_add(self.0, other.0))
+        }
+        #[inline(always)]
+        pub(crate) fn shl<const BITS: u32>(self) -> Self {
+            Self(i16x8_shl(self.0, BITS))
+        }
+        #[inline(always)]
         pub(crate) fn minus(self, other: Self) -> Self {
             Self(i16x8_sub(self.0, other.0))
         }
@@ -104,6 +112,22 @@ mod wasm {
         #[inline(always)]
         pub(crate) fn to_float(self) -> F32x4 {
             F32x4(f32x4_convert_i32x4(self.0))
+        }
+        #[inline(always)]
+        pub(crate) fn minus(self, other: Self) -> Self {
+            Self(i32x4_sub(self.0, other.0))
+        }
+        #[inline(always)]
+        pub(crate) fn times(self, other: Self) -> Self {
+            Self(i32x4_mul(self.0, other.0))
+        }
+        #[inline(always)]
+        pub(crate) fn shl<const BITS: u32>(self) -> Self {
+            Self(i32x4_shl(self.0, BITS))
+        }
+        #[inline(always)]
+        pub(crate) fn shr<const BITS: u32>(self) -> Self {
+            Self(i32x4_shr(self.0, BITS))
         }
         #[inline(always)]
         pub(crate) fn sums(of: [Self; 4]) -> Self {
@@ -190,6 +214,12 @@ mod portable {
         pub(crate) fn store(self, to: &mut [i16; 8]) {
             *to = self.0;
         }
+        pub(crate) fn plus(self, other: Self) -> Self {
+            Self(from_fn(|ix| self.0[ix].wrapping_add(other.0[ix])))
+        }
+        pub(crate) fn shl<const BITS: u32>(self) -> Self {
+            Self(self.0.map(|value| value << BITS))
+        }
         pub(crate) fn minus(self, other: Self) -> Self {
             Self(from_fn(|ix| self.0[ix].wrapping_sub(other.0[ix])))
         }
@@ -227,6 +257,18 @@ mod portable {
         }
         pub(crate) fn to_float(self) -> F32x4 {
             F32x4(self.0.map(|value| value as f32))
+        }
+        pub(crate) fn minus(self, other: Self) -> Self {
+            Self(from_fn(|ix| self.0[ix].wrapping_sub(other.0[ix])))
+        }
+        pub(crate) fn times(self, other: Self) -> Self {
+            Self(from_fn(|ix| self.0[ix].wrapping_mul(other.0[ix])))
+        }
+        pub(crate) fn shl<const BITS: u32>(self) -> Self {
+            Self(self.0.map(|value| value << BITS))
+        }
+        pub(crate) fn shr<const BITS: u32>(self) -> Self {
+            Self(self.0.map(|value| value >> BITS))
         }
         pub(crate) fn sums(of: [Self; 4]) -> Self {
             Self(of.map(|one| one.0.iter().fold(0i32, |sum, value| sum.wrapping_add(*value))))

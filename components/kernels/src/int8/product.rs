@@ -79,10 +79,25 @@ impl Weights {
         self.runs * self.blocks
     }
 
+    /// What the weights of a row stand for.
+    pub(super) fn row(&self, row: usize) -> impl Iterator<Item = i32> {
+        let zero = self.zeros.get(row / 4).map_or(0, |zeros| zeros[row % 4]);
+        let packed = &self.packed[row / 4 * self.depth()..][..self.depth()];
+        packed
+            .iter()
+            .flat_map(move |four| four[row % 4])
+            .map(move |weight| i32::from(weight) - i32::from(zero))
+    }
+
+    /// The weights of four rows, and their zero points.
+    pub(super) fn group(&self, group: usize) -> (&[[[i8; BLOCK]; 4]], [I16x8; 4]) {
+        let zeros = self.zeros.get(group).copied().unwrap_or([0; 4]);
+        (&self.packed[group * self.depth()..][..self.depth()], zeros.map(i16::from).map(I16x8::splat))
+    }
+
     /// A group without its zero points, 16 bits wide.
     fn widen(&self, group: usize, wide: &mut [[[i16; BLOCK]; 4]]) {
-        let packed = &self.packed[group * self.depth()..][..self.depth()];
-        let zeros = self.zeros.get(group).copied().unwrap_or([0; 4]).map(i16::from).map(I16x8::splat);
+        let (packed, zeros) = self.group(group);
         for (wide, packed) in wide.iter_mut().zip(packed) {
             for row in 0..4 {
                 I16x8::widen_signed(&packed[row]).minus(zeros[row]).store(&mut wide[row]);
@@ -215,7 +230,7 @@ fn blocks(image: &[i16], from: usize, count: usize) -> &[[i16; BLOCK]] {
 }
 
 #[inline(always)]
-fn write<T: Copy>(output: &mut [T], at: usize, numbers: [T; 4], here: usize) {
+pub(super) fn write<T: Copy>(output: &mut [T], at: usize, numbers: [T; 4], here: usize) {
     if here == 4 {
         output[at..at + 4].copy_from_slice(&numbers);
     } else {
@@ -224,7 +239,7 @@ fn write<T: Copy>(output: &mut [T], at: usize, numbers: [T; 4], here: usize) {
 }
 
 /// A block of weights, as it is or as it becomes.
-trait Wide {
+pub(super) trait Wide {
     fn load(&self) -> I16x8;
 }
 
@@ -257,7 +272,7 @@ pub(super) use unrolled;
 
 /// Adds the products of four rows with two pixels.
 #[inline(always)]
-fn pair<W: Wide>(
+pub(super) fn pair<W: Wide>(
     packed: &[[W; 4]],
     first: &[[i16; BLOCK]],
     second: &[[i16; BLOCK]],

@@ -2,6 +2,7 @@
 
 use super::depthwise::depthwise;
 use super::finish::Sums;
+use super::winograd::winograd;
 use super::*;
 
 /// Numbers that look random, the same each time.
@@ -90,6 +91,70 @@ fn the_largest_numbers_of_the_longest_sums_do_not_overflow() {
             assert_eq!(sums, vec![expected; pixels]);
         }
     }
+}
+
+/// The sums of 3x3 windows by Winograd's algorithm, held against those of the patches.
+fn check_winograd(
+    weights: &[i8],
+    zeros: &[i8],
+    channels: usize,
+    bytes: &[u8],
+    side: Side,
+    output: [usize; 2],
+) {
+    let packed = Weights::new(weights, zeros, 3, 3 * channels);
+    assert!(fits(&packed, side));
+    let [height, width] = output;
+    let row = tiled(width) * channels;
+    let mut numbers = vec![0; tiled(height) * row];
+    widen_image(bytes, [width + 2, channels], side, &mut numbers, [0, row, channels]);
+    let mut sums = vec![0; height * width * zeros.len()];
+    let image = Image { numbers: &numbers, row, channels, output };
+    winograd(&packed, image, &Sums, &mut sums, zeros.len());
+    let starts =
+        (0..height).flat_map(|y| (0..width).map(move |x| y * row + x * channels)).collect::<Vec<_>>();
+    let mut expected = vec![0; sums.len()];
+    let runs = [0, row, 2 * row];
+    multiply_to_sums(&packed, Patches { image: &numbers, runs: &runs, starts: &starts }, &mut expected);
+    assert_eq!(sums, expected, "{} rows of {channels} channels, {output:?} pixels", zeros.len());
+}
+
+#[test]
+fn winograds_sums_are_those_of_the_patches() {
+    let mut numbers = Numbers(13);
+    for (rows, channels) in [(1, 8), (4, 16), (7, 40), (2, 136)] {
+        // One tile, parts of tiles, and more tiles than one band has.
+        for output in [[1, 1], [4, 4], [7, 9], [3, 230]] {
+            let weights =
+                numbers.bytes(rows * 9 * channels).iter().map(|byte| *byte as i8).collect::<Vec<_>>();
+            let bytes = numbers.bytes((output[0] + 2) * (output[1] + 2) * channels);
+            for (zero, signed) in [(0, false), (131, false), (-7, true)] {
+                let zeros = (0..rows).map(|row| row as i8 * 9 - 50).collect::<Vec<_>>();
+                let side = Side { zero, signed };
+                check_winograd(&weights, &zeros, channels, &bytes, side, output);
+                check_winograd(&weights, &vec![0; rows], channels, &bytes, side, output);
+            }
+        }
+    }
+}
+
+#[test]
+fn winograds_largest_sums_are_exact_and_larger_ones_are_refused() {
+    // 9 * 56 weights of 127 - -128 and inputs of 255 make 98 % of what fits.
+    const CHANNELS: usize = 56;
+    for (weight, zero) in [(127, -128), (-128, 127)] {
+        let weights = [weight; 9 * CHANNELS];
+        check_winograd(&weights, &[zero], CHANNELS, &[255; 36 * CHANNELS], UNSIGNED, [4, 4]);
+    }
+    let larger = Weights::new(&[127; 9 * 64], &[-128], 3, 3 * 64);
+    assert!(!fits(&larger, UNSIGNED));
+    assert!(fits(&larger, Side { zero: 128, signed: false }));
+}
+
+#[test]
+fn winograds_algorithm_is_for_images_of_many_pixels() {
+    assert!(pays([56, 56], 64, 64) && pays([7, 7], 512, 512));
+    assert!(!pays([1, 1], 512, 512) && !pays([2, 2], 64, 64));
 }
 
 #[test]

@@ -7,7 +7,8 @@
 //! `group` as those of `Conv`. Errors: an input of another rank or number of channels, a window larger than the image.
 
 use edgewit_kernels::int8::{
-    DepthwiseWeights, Patches, Requantize, Side, Weights, depthwise_to_bytes, multiply_to_bytes, widen_image,
+    self, DepthwiseWeights, Image, Patches, Requantize, Side, Weights, depthwise_to_bytes, multiply_to_bytes,
+    widen_image, winograd_to_bytes,
 };
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
@@ -52,7 +53,13 @@ pub(super) fn convolution(ctx: &ParsingContext, node: &NodeProto) -> Built {
         Filters::Shared((0..groups).map(group).collect())
     };
     let channels = channels * groups;
-    kernel::wire(ctx, node, Convolution { geometry, channels, rows, sides, filters })
+    let winograd = match &filters {
+        Filters::Shared(groups) => {
+            geometry.is_winograds() && groups.len() == 1 && int8::fits(&groups[0].0, sides[0])
+        }
+        Filters::Own(..) => false,
+    };
+    kernel::wire(ctx, node, Convolution { geometry, channels, rows, sides, filters, winograd })
 }
 
 #[derive(Debug)]
@@ -63,6 +70,8 @@ struct Convolution {
     rows: usize,
     sides: [Side; 2],
     filters: Filters,
+    /// Whether Winograd's algorithm gives the same sums.
+    winograd: bool,
 }
 
 #[derive(Debug)]
@@ -113,6 +122,11 @@ impl Geometry {
         let ceil = node.get_attr_opt::<i64>("ceil_mode")?.unwrap_or(0) != 0;
         ensure!(size.iter().all(|length| *length > 0), "expected a window, got {size:?}");
         Ok(Self { size, strides: pair("strides")?, dilations: pair("dilations")?, pads, ceil })
+    }
+
+    /// Whether the windows are of 3x3 pixels that touch, one for each pixel.
+    fn is_winograds(&self) -> bool {
+        self.size == [3, 3] && self.strides == [1, 1] && self.dilations == [1, 1]
     }
 
     /// How much of an axis a window covers.
@@ -185,12 +199,17 @@ impl Kernel for Convolution {
             Filters::Own(weights, _) => weights.width(),
             Filters::Shared(_) => channels,
         };
-        let row = (left + width + right) * pixel;
+        let winograd = self.winograd && int8::pays([rows, columns], channels, self.rows);
+        let [lines, line] = match winograd {
+            true => [rows, columns].map(int8::tiled),
+            false => [top + height + bottom, left + width + right],
+        };
+        let row = line * pixel;
         let reach = match &self.filters {
             Filters::Own(..) => 0,
             Filters::Shared(groups) => groups.first().map_or(0, |(weights, _)| weights.reach()),
         };
-        let mut wide = vec![0; (top + height + bottom) * row + reach];
+        let mut wide = vec![0; lines * row + reach];
         let starts = (0..rows).flat_map(|y| {
             (0..columns).map(move |x| y * geometry.strides[0] * row + x * geometry.strides[1] * pixel)
         });
@@ -210,6 +229,12 @@ impl Kernel for Convolution {
                     Filters::Own(weights, finish) => {
                         let patches = Patches { image: &wide, runs: &taps, starts: &starts };
                         depthwise_to_bytes(weights, patches, finish, y);
+                    }
+                    Filters::Shared(groups) if winograd => {
+                        let image = Image { numbers: &wide, row, channels, output: [rows, columns] };
+                        for (weights, finish) in groups {
+                            winograd_to_bytes(weights, image, finish, y, self.rows);
+                        }
                     }
                     Filters::Shared(groups) => {
                         let per_group = channels / groups.len();
