@@ -6,6 +6,7 @@
 pub mod conv;
 pub mod dense;
 mod depthwise;
+pub mod exp;
 pub mod int8;
 pub mod pool;
 mod product;

@@ -13,6 +13,7 @@ use tract_onnx::tract_hir::internal::*;
 
 use crate::kernel::KernelOp;
 use crate::ml::one_hot_columns;
+use crate::quantized::chain;
 
 /// An optimised graph, ready to run any number of times. Nothing stays behind from a run.
 #[derive(Debug)]
@@ -29,6 +30,7 @@ impl Plan {
     /// A node that tract cannot optimise, with its name.
     pub fn new(mut model: TypedModel) -> TractResult<Self> {
         one_hot_columns::fuse(&mut model)?;
+        chain::fuse(&mut model)?;
         // tract makes its table of routines when it is first asked for one. For a packed model, whose memory is that of
         // this moment, that would be in the first prediction of each sandbox.
         let _ = tract_linalg::routines::softmax_rows_f32();

@@ -75,12 +75,32 @@ impl Finish for Requantize {
 
     #[inline(always)]
     fn finish(&self, group: usize, sums: [I32x4; 2]) -> [[u8; 4]; 2] {
+        let [first, second] = self.scaled(group, sums);
+        let [a, b, c, d, e, f, g, h] = self.round.round(first).low_bytes(self.round.round(second));
+        [[a, b, c, d], [e, f, g, h]]
+    }
+}
+
+impl Requantize {
+    #[inline(always)]
+    fn scaled(&self, group: usize, sums: [I32x4; 2]) -> [F32x4; 2] {
         let (bias, scale) = &self.rows[group];
         let (bias, scale) = (I32x4::load(bias), F32x4::load(scale));
-        let first = self.round.round(sums[0].plus(bias).to_float().times(scale));
-        let second = self.round.round(sums[1].plus(bias).to_float().times(scale));
-        let [a, b, c, d, e, f, g, h] = first.low_bytes(second);
-        [[a, b, c, d], [e, f, g, h]]
+        [sums[0].plus(bias).to_float().times(scale), sums[1].plus(bias).to_float().times(scale)]
+    }
+}
+
+/// The bytes of a [`Requantize`] without their zero point.
+pub(super) struct Widened<'a>(pub(super) &'a Requantize);
+
+impl Finish for Widened<'_> {
+    type Number = i16;
+
+    #[inline(always)]
+    fn finish(&self, group: usize, sums: [I32x4; 2]) -> [[i16; 4]; 2] {
+        let [first, second] = self.0.scaled(group, sums);
+        let round = Round { zero: 0, ..self.0.round };
+        round.round(first).words(round.round(second))
     }
 }
 

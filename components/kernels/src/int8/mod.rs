@@ -24,7 +24,9 @@ pub use bytes::{Side, add, quantize, transpose, widen, widen_image};
 pub use depthwise::{DepthwiseWeights, depthwise_to_bytes};
 pub use finish::{Dequantize, Requantize};
 pub use pool::{Window, channel_sums, max_pool};
-pub use product::{Patches, Weights, multiply_to_bytes, multiply_to_floats, multiply_to_sums};
+pub use product::{
+    Patches, Weights, multiply_to_bytes, multiply_to_floats, multiply_to_sums, multiply_to_wide,
+};
 pub use winograd::{Image, fits, pays, tiled, winograd_to_bytes};
 
 /// What makes an unsigned byte of a signed one, in order: `x ^ FLIP` counts from 0 where `x` counts from -128.

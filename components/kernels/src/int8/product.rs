@@ -1,7 +1,7 @@
 //! Products of weights with patches of an image, by tiles of four rows and two pixels.
 
 use super::BLOCK;
-use super::finish::{Dequantize, Finish, Requantize, Sums};
+use super::finish::{Dequantize, Finish, Requantize, Sums, Widened};
 use super::lanes::{I16x8, I32x4};
 
 /// Rows of weights, four side by side, a byte each.
@@ -14,8 +14,6 @@ pub struct Weights {
     packed: Vec<[[i8; BLOCK]; 4]>,
     /// The zero points of each four rows; empty where all are 0.
     zeros: Vec<[i8; 4]>,
-    /// Instead of both, where they are [`widened`](Self::widened).
-    wide: Vec<[[i16; BLOCK]; 4]>,
 }
 
 impl Weights {
@@ -46,17 +44,7 @@ impl Weights {
         }
         let zeros = if zeros.iter().all(|zero| *zero == 0) { &[] } else { zeros };
         let four = |some: &[i8]| std::array::from_fn(|ix| some.get(ix).copied().unwrap_or(0));
-        Self { rows, runs, blocks, packed, zeros: zeros.chunks(4).map(four).collect(), wide: vec![] }
-    }
-
-    /// The same weights without their zero points, 16 bits wide: what a product of few rows spends a third of its time on,
-    /// at twice the memory.
-    pub fn widened(self) -> Self {
-        let mut wide = vec![[[0; BLOCK]; 4]; self.packed.len()];
-        for (group, wide) in wide.chunks_mut(self.depth().max(1)).enumerate() {
-            self.widen(group, wide);
-        }
-        Self { packed: vec![], zeros: vec![], wide, ..self }
+        Self { rows, runs, blocks, packed, zeros: zeros.chunks(4).map(four).collect() }
     }
 
     /// How many rows there are.
@@ -146,6 +134,20 @@ pub fn multiply_to_floats(weights: &Weights, patches: Patches, finish: &Dequanti
     multiply(weights, patches, finish, output, weights.rows);
 }
 
+/// [`multiply_to_bytes`], to what those bytes stand for, without their zero point, as the next product's patches have it.
+///
+/// # Panics
+/// As that does.
+pub fn multiply_to_wide(
+    weights: &Weights,
+    patches: Patches,
+    finish: &Requantize,
+    output: &mut [i16],
+    step: usize,
+) {
+    multiply(weights, patches, &Widened(finish), output, step);
+}
+
 /// [`multiply_to_bytes`], to the sums themselves, behind each other.
 ///
 /// # Panics
@@ -163,26 +165,20 @@ fn multiply<F: Finish>(
 ) {
     assert_eq!(runs.len(), weights.runs, "a start for each run");
     let depth = weights.depth();
-    let bytes = weights.wide.is_empty();
-    if bytes && starts.len() < FEW && weights.zeros.is_empty() {
+    if starts.len() < FEW && weights.zeros.is_empty() {
         for group in 0..weights.rows.div_ceil(4) {
             let packed = &weights.packed[group * depth..][..depth];
             rows(packed, (group, weights), (image, runs), starts, finish, output, step);
         }
         return;
     }
-    let mut widened = vec![[[0; BLOCK]; 4]; if bytes { depth } else { 0 }];
+    let mut wide = vec![[[0; BLOCK]; 4]; depth];
     let band = (BAND / (weights.blocks * BLOCK)).max(2 * FEW);
     for (ix, starts) in starts.chunks(band).enumerate() {
         let output = &mut output[ix * band * step..];
         for group in 0..weights.rows.div_ceil(4) {
-            let wide = if bytes {
-                weights.widen(group, &mut widened);
-                &widened
-            } else {
-                &weights.wide[group * depth..][..depth]
-            };
-            rows(wide, (group, weights), (image, runs), starts, finish, output, step);
+            weights.widen(group, &mut wide);
+            rows(&wide, (group, weights), (image, runs), starts, finish, output, step);
         }
     }
 }

@@ -137,10 +137,8 @@ impl Kernel for LinearClassifier {
             }
         } else {
             self.linear.scores(weights, elements(&x)?, scores);
-            for scores in scores.chunks_exact_mut(self.labels.len()) {
-                positions.push(scores::first_greatest(scores));
-                self.linear.transform.apply(scores);
-            }
+            positions.extend(scores.chunks_exact(self.labels.len()).map(scores::first_greatest));
+            self.linear.transform.apply_to_rows(scores, self.labels.len());
         }
         Ok(tvec!(scores::label(&self.labels, &positions)?, output))
     }
@@ -171,9 +169,7 @@ impl Kernel for LinearRegressor {
         let mut view = output.try_as_plain_ram_mut()?;
         let scores = view.as_slice_mut::<f32>()?;
         self.linear.scores(weights, elements(&x)?, scores);
-        for row in scores.chunks_exact_mut(self.targets) {
-            self.linear.transform.apply(row);
-        }
+        self.linear.transform.apply_to_rows(scores, self.targets);
         Ok(tvec!(output))
     }
 }

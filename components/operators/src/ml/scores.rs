@@ -5,6 +5,7 @@
 
 use std::ops::{AddAssign, Div};
 
+use edgewit_kernels::exp;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
@@ -125,6 +126,25 @@ impl Transform {
             Self::Logistic => logistics(row),
             Self::Softmax => softmax(row, false),
             Self::SoftmaxZero => softmax(row, true),
+        }
+    }
+
+    /// [`apply`](Self::apply) for many rows of `width` scores, whose exponentials are taken side by side.
+    pub(super) fn apply_to_rows(self, scores: &mut [f32], width: usize) {
+        match self {
+            Self::Logistic if width > 1 => exp::logistic(scores),
+            Self::Softmax if width > 1 => {
+                for row in scores.chunks_exact_mut(width) {
+                    let greatest = row.iter().copied().fold(f32::MIN, f32::max);
+                    row.iter_mut().for_each(|score| *score -= greatest);
+                }
+                exp::exp(scores);
+                for row in scores.chunks_exact_mut(width) {
+                    let sum = row.iter().sum::<f32>();
+                    row.iter_mut().for_each(|score| *score /= sum);
+                }
+            }
+            _ => scores.chunks_exact_mut(width).for_each(|row| self.apply(row)),
         }
     }
 

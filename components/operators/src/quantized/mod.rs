@@ -10,6 +10,7 @@ use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::{NodeProto, TensorProto};
 use tract_onnx::tract_hir::internal::*;
 
+pub(crate) mod chain;
 mod convolution;
 mod order;
 mod pool;

@@ -9,7 +9,7 @@
 
 use edgewit_kernels::int8::{
     Dequantize, Patches, Requantize, Side, Weights, multiply_to_bytes, multiply_to_floats, multiply_to_sums,
-    quantize, widen,
+    multiply_to_wide, quantize, widen,
 };
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
@@ -17,9 +17,6 @@ use tract_onnx::tract_hir::internal::*;
 
 use super::{BYTES, FLOATS, bytes, constant, datum_type, filled, floats, range, sides};
 use crate::kernel::{self, Built, Kernel, Lengths, elements};
-
-/// Weights of so many bytes may take twice the memory. A layer of a small net is mostly asked for one row.
-const SMALL: usize = 1 << 15;
 
 pub(super) fn product(ctx: &ParsingContext, node: &NodeProto) -> Built {
     let weights = constant(ctx, node, "weights")?;
@@ -45,15 +42,12 @@ pub(super) fn product(ctx: &ParsingContext, node: &NodeProto) -> Built {
         }
     };
     ensure!(zeros.len() == rows, "expected zeros of {rows} rows");
-    let mut weights = Weights::new(elements::<i8>(&weights)?, &zeros, 1, depth);
-    if rows * depth <= SMALL {
-        weights = weights.widened();
-    }
+    let weights = Weights::new(elements::<i8>(&weights)?, &zeros, 1, depth);
     kernel::wire(ctx, node, Product { weights, depth, scale: node.get_attr_opt("from")?, finish })
 }
 
 #[derive(Debug)]
-struct Product {
+pub(super) struct Product {
     weights: Weights,
     depth: usize,
     /// What floats are quantised by.
@@ -89,22 +83,108 @@ impl End {
 }
 
 impl Product {
-    /// Calls `multiply` on what a tensor is a row of patches of.
-    fn each_row(&self, x: &Tensor, side: Side, multiply: impl FnOnce(Patches)) -> TractResult<()> {
-        let mut quantised = vec![];
-        let x = match self.scale {
-            None => bytes(x)?,
-            Some(scale) => {
-                quantised.resize(x.len(), 0);
-                quantize(elements(&*x.cast_to::<f32>()?)?, scale, side, &mut quantised);
-                &quantised
-            }
+    /// Whether `next` may read, in place of this product's bytes, what they stand for.
+    pub(super) fn leads_to(&self, next: &Product) -> bool {
+        let End::Bytes { to, scale: None, .. } = &self.finish else { return false };
+        let from = match &next.finish {
+            End::Bytes { from, .. } | End::Floats { from, .. } => from,
+            End::Sums => return false,
         };
+        next.scale.is_none() && from == to
+    }
+
+    /// What the rows of `x` stand for without the zero point, and behind them as much as a product may read.
+    pub(super) fn widened(&self, x: &Tensor, side: Side) -> TractResult<Vec<i16>> {
         let mut wide = vec![0; x.len() + self.weights.reach()];
-        widen(x, side, &mut wide);
-        let starts = (0..x.len() / self.depth.max(1)).map(|row| row * self.depth).collect::<Vec<_>>();
-        multiply(Patches { image: &wide, runs: &[0], starts: &starts });
-        Ok(())
+        match self.scale {
+            None => widen(bytes(x)?, side, &mut wide),
+            Some(scale) => {
+                let mut quantised = vec![0; x.len()];
+                quantize(elements(&*x.cast_to::<f32>()?)?, scale, side, &mut quantised);
+                widen(&quantised, side, &mut wide);
+            }
+        }
+        Ok(wide)
+    }
+
+    /// Calls `multiply` with the rows of such numbers.
+    fn by_rows<T>(&self, wide: &[i16], multiply: impl FnOnce(Patches) -> T) -> T {
+        let count = (wide.len() - self.weights.reach()) / self.depth.max(1);
+        let starts = (0..count).map(|row| row * self.depth).collect::<TVec<_>>();
+        multiply(Patches { image: wide, runs: &[0], starts: &starts })
+    }
+
+    /// As the rows of `next`, which this product [`leads_to`](Self::leads_to).
+    pub(super) fn rows_of(&self, next: &Product, wide: &[i16]) -> TractResult<Vec<i16>> {
+        let End::Bytes { finish, .. } = &self.finish else { bail!("expected a product of bytes") };
+        let width = self.weights.rows();
+        Ok(self.by_rows(wide, |rows| {
+            let mut wide = vec![0; rows.starts.len() * width + next.weights.reach()];
+            multiply_to_wide(&self.weights, rows, finish, &mut wide, width);
+            wide
+        }))
+    }
+
+    /// As the output, of `shape`.
+    pub(super) fn output_of(&self, wide: &[i16], shape: &[usize]) -> TractResult<Tensor> {
+        let width = self.weights.rows();
+        match &self.finish {
+            End::Bytes { finish, to, scale, .. } => {
+                let multiply = |y: &mut [u8]| {
+                    self.by_rows(wide, |rows| multiply_to_bytes(&self.weights, rows, finish, y, width))
+                };
+                match scale {
+                    None => filled(datum_type(*to), shape, |y| {
+                        multiply(y);
+                        Ok(())
+                    }),
+                    Some(scale) => {
+                        let mut y = vec![0; shape.iter().product()];
+                        multiply(&mut y);
+                        kernel::tensor_of(shape, floats(&y, *to, *scale).collect())
+                    }
+                }
+            }
+            End::Floats { finish, .. } => {
+                let mut y = Tensor::zero::<f32>(shape)?;
+                let mut numbers = y.try_as_plain_ram_mut()?;
+                let numbers = numbers.as_slice_mut()?;
+                self.by_rows(wide, |rows| multiply_to_floats(&self.weights, rows, finish, numbers));
+                Ok(y)
+            }
+            End::Sums => {
+                let mut y = Tensor::zero::<i32>(shape)?;
+                let mut numbers = y.try_as_plain_ram_mut()?;
+                let numbers = numbers.as_slice_mut()?;
+                self.by_rows(wide, |rows| multiply_to_sums(&self.weights, rows, numbers));
+                Ok(y)
+            }
+        }
+    }
+
+    /// The side of the input: known, or of sums that of the values.
+    pub(super) fn side(&self, x: &Tensor, zero: Option<&Tensor>) -> TractResult<Side> {
+        Ok(match &self.finish {
+            End::Bytes { from, .. } | End::Floats { from, .. } => *from,
+            End::Sums => {
+                let zero = zero.map(|zero| zero.cast_to::<i32>()).transpose()?;
+                let zero = match zero.as_ref().map(|zero| elements::<i32>(zero)).transpose()? {
+                    None => 0,
+                    Some(&[zero]) => zero,
+                    Some(_) => bail!("expected one zero point of the first factor"),
+                };
+                Side { zero, signed: x.datum_type() == DatumType::I8 }
+            }
+        })
+    }
+
+    /// The shape of the output.
+    pub(super) fn shape(&self, x: &[usize]) -> TractResult<TVec<usize>> {
+        let mut shape: TVec<usize> = x.into();
+        let depth = shape.last_mut().context("expected a factor of rank 1 or more")?;
+        ensure!(*depth == self.depth, "expected a factor of depth {}, got {depth}", self.depth);
+        *depth = self.weights.rows();
+        Ok(shape)
     }
 }
 
@@ -122,49 +202,8 @@ impl Kernel for Product {
 
     fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>> {
         let [x] = kernel::required(&inputs)?;
-        let mut shape: TVec<usize> = x.shape().into();
-        let depth = shape.last_mut().context("expected a factor of rank 1 or more")?;
-        ensure!(*depth == self.depth, "expected a factor of depth {}, got {depth}", self.depth);
-        *depth = self.weights.rows();
-        let y = match &self.finish {
-            End::Bytes { finish, from, to, scale } => {
-                let multiply = |y: &mut [u8]| {
-                    self.each_row(x, *from, |rows| {
-                        multiply_to_bytes(&self.weights, rows, finish, y, self.weights.rows());
-                    })
-                };
-                match scale {
-                    None => filled(datum_type(*to), &shape, multiply)?,
-                    Some(scale) => {
-                        let mut y = vec![0; shape.iter().product()];
-                        multiply(&mut y)?;
-                        kernel::tensor_of(&shape, floats(&y, *to, *scale).collect())?
-                    }
-                }
-            }
-            End::Floats { finish, from } => {
-                let mut y = Tensor::zero::<f32>(&shape)?;
-                let mut numbers = y.try_as_plain_ram_mut()?;
-                let numbers = numbers.as_slice_mut()?;
-                self.each_row(x, *from, |rows| multiply_to_floats(&self.weights, rows, finish, numbers))?;
-                y
-            }
-            End::Sums => {
-                let zero = kernel::optional(&inputs, 1).map(|zero| zero.cast_to::<i32>()).transpose()?;
-                let zero = zero.as_ref().map(|zero| elements::<i32>(zero)).transpose()?;
-                let zero = match zero {
-                    None => 0,
-                    Some(&[zero]) => zero,
-                    Some(_) => bail!("expected one zero point of the first factor"),
-                };
-                let mut y = Tensor::zero::<i32>(&shape)?;
-                let mut numbers = y.try_as_plain_ram_mut()?;
-                let side = Side { zero, signed: x.datum_type() == DatumType::I8 };
-                let numbers = numbers.as_slice_mut()?;
-                self.each_row(x, side, |rows| multiply_to_sums(&self.weights, rows, numbers))?;
-                y
-            }
-        };
-        Ok(tvec!(y))
+        let shape = self.shape(x.shape())?;
+        let wide = self.widened(x, self.side(x, kernel::optional(&inputs, 1))?)?;
+        Ok(tvec!(self.output_of(&wide, &shape)?))
     }
 }

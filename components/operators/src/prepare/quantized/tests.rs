@@ -4,6 +4,8 @@ use tract_onnx::tract_hir::internal::*;
 
 use super::node::{floats, int, ints};
 use super::*;
+use crate::kernel::KernelOp;
+use crate::quantized::chain;
 use crate::testing::{model_of, run_model};
 
 /// A graph under way: nodes, constants, and one value after the other.
@@ -303,6 +305,42 @@ fn a_dynamically_quantised_product_is_exact() {
     assert_eq!(fused(&model), ["edgewit.Product"]);
     let expected = tensor2(&[[-754i32, -29894], [2582, -15209]]);
     assert_eq!(run_model(model, &x).unwrap(), [expected]);
+}
+
+/// How many operators run three layers of bytes; the output is that of one after the other.
+fn steps(also: impl FnOnce(&mut Net, &str) -> Option<String>) -> usize {
+    let x = tensor2(&[[-1f32, 0.53, 2.0], [9.0, -9.0, 0.1]]);
+    let mut net = Net::default();
+    let mut y = net.through("x", 0.05, 100);
+    let mut second = None;
+    for (inputs, outputs, zero) in [(3, 9, 128), (9, 5, 3), (5, 2, 131)] {
+        let w = net.weights(&[outputs, inputs]);
+        let product = net.node("Gemm", &[&y, &w], vec![int("transB", 1)]);
+        let bytes = net.quantize(&product, 0.1, zero);
+        second = second.or((inputs == 9).then(|| bytes.clone()));
+        y = net.dequantize(&bytes, 0.1, zero);
+    }
+    let outputs = std::iter::once(y).chain(also(&mut net, &second.unwrap())).collect::<Vec<_>>();
+    let mut model = net.model(&x, true, &outputs.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut onnx = tract_onnx::onnx();
+    crate::register(&mut onnx);
+    crate::prepare(&mut model, &[]).unwrap();
+    let apart = onnx.model_for_proto_model(&model).unwrap().into_typed().unwrap().into_decluttered().unwrap();
+    let mut chained = apart.clone();
+    chain::fuse(&mut chained).unwrap();
+    chained.compact().unwrap();
+    let count = chained.nodes().iter().filter(|node| node.op_is::<KernelOp>()).count();
+    let run = |model: TypedModel| model.into_runnable().unwrap().run(tvec!(x.clone().into_tvalue())).unwrap();
+    assert_eq!(run(chained), run(apart));
+    count
+}
+
+#[test]
+fn layers_of_bytes_are_one_step_as_far_as_nothing_else_reads_between_them() {
+    assert_eq!(steps(|_, _| None), 1);
+    assert_eq!(steps(|_, second| Some(second.to_owned())), 2);
+    // With the operator that reads the bytes, too.
+    assert_eq!(steps(|net, second| Some(net.dequantize(second, 0.1, 3))), 3);
 }
 
 #[test]
