@@ -79,6 +79,11 @@ mod wasm {
         pub(crate) fn dot(self, other: Self) -> I32x4 {
             I32x4(i32x4_dot_i16x8(self.0, other.0))
         }
+        /// The numbers `2 * PAIR` and the next, four times.
+        #[inline(always)]
+        pub(crate) fn pair<const PAIR: usize>(self) -> Self {
+            Self(i32x4_shuffle::<PAIR, PAIR, PAIR, PAIR>(self.0, self.0))
+        }
         #[inline(always)]
         pub(crate) fn pairs(self, other: Self) -> [Self; 2] {
             [
@@ -235,6 +240,9 @@ mod portable {
         pub(crate) fn dot(self, other: Self) -> I32x4 {
             let product = |ix: usize| i32::from(self.0[ix]) * i32::from(other.0[ix]);
             I32x4(from_fn(|ix| product(2 * ix).wrapping_add(product(2 * ix + 1))))
+        }
+        pub(crate) fn pair<const PAIR: usize>(self) -> Self {
+            Self(from_fn(|ix| self.0[2 * PAIR + ix % 2]))
         }
         pub(crate) fn pairs(self, other: Self) -> [Self; 2] {
             let half = |from: usize| {

@@ -1,7 +1,7 @@
 //! Products of weights with patches of an image, by tiles of four rows and two pixels.
 
 use super::BLOCK;
-use super::finish::{Dequantize, Finish, Requantize, Sums, Widened};
+use super::finish::{Finish, Requantize};
 use super::lanes::{I16x8, I32x4};
 
 /// Rows of weights, four side by side, a byte each.
@@ -126,37 +126,7 @@ pub fn multiply_to_bytes(
     multiply(weights, patches, finish, output, step);
 }
 
-/// [`multiply_to_bytes`], to floats behind each other.
-///
-/// # Panics
-/// As that does.
-pub fn multiply_to_floats(weights: &Weights, patches: Patches, finish: &Dequantize, output: &mut [f32]) {
-    multiply(weights, patches, finish, output, weights.rows);
-}
-
-/// [`multiply_to_bytes`], to what those bytes stand for, without their zero point, as the next product's patches have it.
-///
-/// # Panics
-/// As that does.
-pub fn multiply_to_wide(
-    weights: &Weights,
-    patches: Patches,
-    finish: &Requantize,
-    output: &mut [i16],
-    step: usize,
-) {
-    multiply(weights, patches, &Widened(finish), output, step);
-}
-
-/// [`multiply_to_bytes`], to the sums themselves, behind each other.
-///
-/// # Panics
-/// As that does.
-pub fn multiply_to_sums(weights: &Weights, patches: Patches, output: &mut [i32]) {
-    multiply(weights, patches, &Sums, output, weights.rows);
-}
-
-fn multiply<F: Finish>(
+pub(super) fn multiply<F: Finish>(
     weights: &Weights,
     Patches { image, runs, starts }: Patches,
     finish: &F,

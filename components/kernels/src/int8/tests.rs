@@ -2,6 +2,7 @@
 
 use super::depthwise::depthwise;
 use super::finish::Sums;
+use super::product::multiply;
 use super::winograd::winograd;
 use super::*;
 
@@ -37,7 +38,7 @@ fn check_product(rows: usize, runs: usize, length: usize, pixels: usize, side: S
     let offsets = (0..runs).map(|run| run * length).collect::<Vec<_>>();
     let mut sums = vec![0; pixels * rows];
     let patches = Patches { image: &image, runs: &offsets, starts: &starts };
-    multiply_to_sums(&packed, patches, &mut sums);
+    multiply(&packed, patches, &Sums, &mut sums, rows);
     for (ix, sum) in sums.iter().enumerate() {
         let (pixel, row) = (ix / rows, ix % rows);
         let depth = runs * length;
@@ -64,6 +65,77 @@ fn a_product_is_exact_at_every_edge_of_tiles_and_blocks() {
     }
 }
 
+/// The products of `rows` with the weights of `outputs`, in each of the forms that they leave in.
+fn check_dense(outputs: usize, depth: usize, rows: usize, side: Side, zeros: &[i8]) {
+    let mut numbers = Numbers(17);
+    let weights = numbers.bytes(outputs * depth).iter().map(|byte| *byte as i8).collect::<Vec<_>>();
+    let matrix = Matrix::new(&weights, zeros, depth);
+    let bytes = numbers.bytes(rows * depth);
+    // What fills up a row counts for nothing.
+    let mut wide = vec![i16::MAX; matrix.numbers(rows)];
+    for (bytes, wide) in bytes.chunks_exact(depth).zip(wide.chunks_mut(matrix.step())) {
+        widen(bytes, side, wide);
+    }
+    let product = |ix: usize| {
+        let (row, output) = (ix / outputs, ix % outputs);
+        let weight = |k: usize| i32::from(weights[output * depth + k]) - i32::from(zeros[output]);
+        (0..depth).map(|k| weight(k) * number(bytes[row * depth + k], side)).sum::<i32>()
+    };
+    let expected = (0..rows * outputs).map(product).collect::<Vec<_>>();
+    let mut sums = vec![0; rows * outputs];
+    dense_to_sums(&matrix, &wide, &mut sums);
+    assert_eq!(sums, expected, "{outputs} outputs of {depth}, {rows} rows");
+
+    let bias = (0..outputs as i32).collect::<Vec<_>>();
+    let finish = Requantize::new(&bias, &vec![0.001; outputs], 100, 3, 250);
+    let mut bytes = vec![0; sums.len()];
+    dense_to_bytes(&matrix, &wide, &finish, &mut bytes);
+    let step = outputs + 3;
+    let mut next = vec![-1; rows * step];
+    dense_to_rows(&matrix, &wide, &finish, &mut next, step);
+    let finish = Dequantize::new(&vec![0.5; outputs], &vec![0.25; outputs]);
+    let mut floats = vec![0.0; sums.len()];
+    dense_to_floats(&matrix, &wide, &finish, &mut floats);
+    for (ix, sum) in sums.iter().enumerate() {
+        let scaled = (sum + bias[ix % outputs]) as f32 * 0.001;
+        let byte = (scaled.round_ties_even() as i32 + 100).clamp(3, 250);
+        assert_eq!(i32::from(bytes[ix]), byte);
+        assert_eq!(i32::from(next[ix / outputs * step + ix % outputs]), byte - 100);
+        assert_eq!(floats[ix], *sum as f32 * 0.5 + 0.25);
+    }
+    assert!(
+        next.chunks_exact(step).all(|row| row[outputs..] == [-1; 3]),
+        "what is behind a row is left as it is"
+    );
+}
+
+#[test]
+fn a_dense_product_is_exact_at_every_edge_of_tiles() {
+    for outputs in [1, 4, 5, 16, 17, 20, 35] {
+        for depth in [1, 2, 7, 8, 33, 130] {
+            for rows in [1, 2, 9, 70] {
+                check_dense(outputs, depth, rows, Side { zero: 131, signed: false }, &vec![0; outputs]);
+            }
+        }
+    }
+    // Too large to be kept wide.
+    check_dense(17, 2000, 9, Side { zero: 3, signed: true }, &[0; 17]);
+    for (zero, signed) in [(0, false), (255, false), (-128, true), (127, true), (3, true)] {
+        for rows in [1, 12] {
+            check_dense(6, 19, rows, Side { zero, signed }, &[0, -128, 127, 1, -1, 5]);
+        }
+    }
+}
+
+#[test]
+fn a_dense_product_of_nothing_is_nothing() {
+    let matrix = Matrix::new(&[], &[0; 3], 0);
+    let mut sums = [7; 6];
+    dense_to_sums(&matrix, &[], &mut sums);
+    assert_eq!(sums, [0; 6]);
+    dense_to_sums(&Matrix::new(&[], &[], 4), &[1; 8], &mut []);
+}
+
 #[test]
 fn every_zero_point_is_taken_off() {
     for (zero, signed) in [(0, false), (255, false), (-128, true), (127, true), (3, true)] {
@@ -83,7 +155,7 @@ fn the_largest_numbers_of_the_longest_sums_do_not_overflow() {
         for pixels in [1, 9] {
             let mut sums = vec![0; pixels];
             let patches = Patches { image: &image, runs: &[0], starts: &vec![0; pixels] };
-            multiply_to_sums(&packed, patches, &mut sums);
+            multiply(&packed, patches, &Sums, &mut sums, 1);
             let expected = 255 * (i32::from(weight) - i32::from(zero)) * DEPTH as i32;
             assert_eq!(sums, vec![expected; pixels]);
         }
@@ -112,7 +184,8 @@ fn check_winograd(
         (0..height).flat_map(|y| (0..width).map(move |x| y * row + x * channels)).collect::<Vec<_>>();
     let mut expected = vec![0; sums.len()];
     let runs = [0, row, 2 * row];
-    multiply_to_sums(&packed, Patches { image: &numbers, runs: &runs, starts: &starts }, &mut expected);
+    let patches = Patches { image: &numbers, runs: &runs, starts: &starts };
+    multiply(&packed, patches, &Sums, &mut expected, zeros.len());
     assert_eq!(sums, expected, "{} rows of {channels} channels, {output:?} pixels", zeros.len());
 }
 
@@ -167,9 +240,6 @@ fn a_sum_is_rounded_half_to_even_and_kept_within_bounds() {
     assert_eq!(bytes[..5], [10, 13, 12, 200, 2]);
     assert_eq!(bytes[5..10], [12, 16, 16, 200, 2]);
     assert_eq!(bytes[10..], [135, 200, 200, 200, 2]);
-    let mut wide = [0; 15];
-    multiply_to_wide(&packed, patches, &finish, &mut wide, 5);
-    assert_eq!(wide.map(|number| number + 10), bytes.map(i16::from));
 }
 
 #[test]

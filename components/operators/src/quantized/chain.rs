@@ -66,11 +66,12 @@ impl Kernel for Products {
         let [x] = kernel::required(&inputs)?;
         let (Some(first), Some(last)) = (self.0.first(), self.0.last()) else { bail!("expected products") };
         let mut shape = first.shape(x.shape())?;
-        let mut wide = first.widened(x, first.side(x, None)?)?;
+        let count = shape.iter().rev().skip(1).product();
+        let mut rows = first.rows_of(x, first.side(x, None)?)?;
         for [product, next] in self.0.array_windows() {
-            wide = product.rows_of(next, &wide)?;
+            rows = product.rows_for(next, &rows, count)?;
             shape = next.shape(&shape)?;
         }
-        Ok(tvec!(last.output_of(&wide, &shape)?))
+        Ok(tvec!(last.output_of(&rows, &shape)?))
     }
 }

@@ -8,8 +8,8 @@
 //! is the floats that its bytes stand for. Errors: an input of another depth.
 
 use edgewit_kernels::int8::{
-    Dequantize, Patches, Requantize, Side, Weights, multiply_to_bytes, multiply_to_floats, multiply_to_sums,
-    multiply_to_wide, quantize, widen,
+    Dequantize, Matrix, Requantize, Side, dense_to_bytes, dense_to_floats, dense_to_rows, dense_to_sums,
+    quantize, widen,
 };
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
@@ -42,14 +42,13 @@ pub(super) fn product(ctx: &ParsingContext, node: &NodeProto) -> Built {
         }
     };
     ensure!(zeros.len() == rows, "expected zeros of {rows} rows");
-    let weights = Weights::new(elements::<i8>(&weights)?, &zeros, 1, depth);
-    kernel::wire(ctx, node, Product { weights, depth, scale: node.get_attr_opt("from")?, finish })
+    let matrix = Matrix::new(elements::<i8>(&weights)?, &zeros, depth);
+    kernel::wire(ctx, node, Product { matrix, scale: node.get_attr_opt("from")?, finish })
 }
 
 #[derive(Debug)]
 pub(super) struct Product {
-    weights: Weights,
-    depth: usize,
+    matrix: Matrix,
     /// What floats are quantised by.
     scale: Option<f32>,
     finish: End,
@@ -93,70 +92,52 @@ impl Product {
         next.scale.is_none() && from == to
     }
 
-    /// What the rows of `x` stand for without the zero point, and behind them as much as a product may read.
-    pub(super) fn widened(&self, x: &Tensor, side: Side) -> TractResult<Vec<i16>> {
-        let mut wide = vec![0; x.len() + self.weights.reach()];
-        match self.scale {
-            None => widen(bytes(x)?, side, &mut wide),
+    /// What the rows of `x` stand for without the zero point, as the matrix reads them.
+    pub(super) fn rows_of(&self, x: &Tensor, side: Side) -> TractResult<Vec<i16>> {
+        let mut quantised = vec![];
+        let x = match self.scale {
+            None => bytes(x)?,
             Some(scale) => {
-                let mut quantised = vec![0; x.len()];
+                quantised.resize(x.len(), 0);
                 quantize(elements(&*x.cast_to::<f32>()?)?, scale, side, &mut quantised);
-                widen(&quantised, side, &mut wide);
+                &quantised
             }
-        }
+        };
+        let (depth, step) = (self.matrix.depth().max(1), self.matrix.step().max(1));
+        let mut rows = vec![0; self.matrix.numbers(x.len() / depth)];
+        x.chunks_exact(depth).zip(rows.chunks_mut(step)).for_each(|(x, row)| widen(x, side, row));
+        Ok(rows)
+    }
+
+    /// The products of `count` rows, as the rows of `next`, which this product [`leads_to`](Self::leads_to).
+    pub(super) fn rows_for(&self, next: &Product, rows: &[i16], count: usize) -> TractResult<Vec<i16>> {
+        let End::Bytes { finish, .. } = &self.finish else { bail!("expected a product of bytes") };
+        let mut wide = vec![0; next.matrix.numbers(count)];
+        let step = next.matrix.step();
+        dense_to_rows(&self.matrix, rows, finish, &mut wide[..count * step], step);
         Ok(wide)
     }
 
-    /// Calls `multiply` with the rows of such numbers.
-    fn by_rows<T>(&self, wide: &[i16], multiply: impl FnOnce(Patches) -> T) -> T {
-        let count = (wide.len() - self.weights.reach()) / self.depth.max(1);
-        let starts = (0..count).map(|row| row * self.depth).collect::<TVec<_>>();
-        multiply(Patches { image: wide, runs: &[0], starts: &starts })
-    }
-
-    /// As the rows of `next`, which this product [`leads_to`](Self::leads_to).
-    pub(super) fn rows_of(&self, next: &Product, wide: &[i16]) -> TractResult<Vec<i16>> {
-        let End::Bytes { finish, .. } = &self.finish else { bail!("expected a product of bytes") };
-        let width = self.weights.rows();
-        Ok(self.by_rows(wide, |rows| {
-            let mut wide = vec![0; rows.starts.len() * width + next.weights.reach()];
-            multiply_to_wide(&self.weights, rows, finish, &mut wide, width);
-            wide
-        }))
-    }
-
-    /// As the output, of `shape`.
-    pub(super) fn output_of(&self, wide: &[i16], shape: &[usize]) -> TractResult<Tensor> {
-        let width = self.weights.rows();
+    /// The products as the output, of `shape`.
+    pub(super) fn output_of(&self, rows: &[i16], shape: &[usize]) -> TractResult<Tensor> {
         match &self.finish {
-            End::Bytes { finish, to, scale, .. } => {
-                let multiply = |y: &mut [u8]| {
-                    self.by_rows(wide, |rows| multiply_to_bytes(&self.weights, rows, finish, y, width))
-                };
-                match scale {
-                    None => filled(datum_type(*to), shape, |y| {
-                        multiply(y);
-                        Ok(())
-                    }),
-                    Some(scale) => {
-                        let mut y = vec![0; shape.iter().product()];
-                        multiply(&mut y);
-                        kernel::tensor_of(shape, floats(&y, *to, *scale).collect())
-                    }
-                }
+            End::Bytes { finish, to, scale: None, .. } => filled(datum_type(*to), shape, |y| {
+                dense_to_bytes(&self.matrix, rows, finish, y);
+                Ok(())
+            }),
+            End::Bytes { finish, to, scale: Some(scale), .. } => {
+                let mut y = vec![0; shape.iter().product()];
+                dense_to_bytes(&self.matrix, rows, finish, &mut y);
+                kernel::tensor_of(shape, floats(&y, *to, *scale).collect())
             }
             End::Floats { finish, .. } => {
                 let mut y = Tensor::zero::<f32>(shape)?;
-                let mut numbers = y.try_as_plain_ram_mut()?;
-                let numbers = numbers.as_slice_mut()?;
-                self.by_rows(wide, |rows| multiply_to_floats(&self.weights, rows, finish, numbers));
+                dense_to_floats(&self.matrix, rows, finish, y.try_as_plain_ram_mut()?.as_slice_mut()?);
                 Ok(y)
             }
             End::Sums => {
                 let mut y = Tensor::zero::<i32>(shape)?;
-                let mut numbers = y.try_as_plain_ram_mut()?;
-                let numbers = numbers.as_slice_mut()?;
-                self.by_rows(wide, |rows| multiply_to_sums(&self.weights, rows, numbers));
+                dense_to_sums(&self.matrix, rows, y.try_as_plain_ram_mut()?.as_slice_mut()?);
                 Ok(y)
             }
         }
@@ -182,8 +163,12 @@ impl Product {
     pub(super) fn shape(&self, x: &[usize]) -> TractResult<TVec<usize>> {
         let mut shape: TVec<usize> = x.into();
         let depth = shape.last_mut().context("expected a factor of rank 1 or more")?;
-        ensure!(*depth == self.depth, "expected a factor of depth {}, got {depth}", self.depth);
-        *depth = self.weights.rows();
+        ensure!(
+            *depth == self.matrix.depth(),
+            "expected a factor of depth {}, got {depth}",
+            self.matrix.depth()
+        );
+        *depth = self.matrix.outputs();
         Ok(shape)
     }
 }
@@ -194,16 +179,16 @@ impl Kernel for Product {
         kernel::accept("a factor", x, if self.scale.is_some() { &FLOATS } else { &BYTES })?;
         let mut shape: TVec<TDim> = x.shape.dims().into();
         let depth = shape.last_mut().context("expected a factor of rank 1 or more")?;
-        let differ = depth.to_usize().is_ok_and(|depth| depth != self.depth);
-        ensure!(!differ, "expected a factor of depth {}, got {depth}", self.depth);
-        *depth = self.weights.rows().to_dim();
+        let differ = depth.to_usize().is_ok_and(|depth| depth != self.matrix.depth());
+        ensure!(!differ, "expected a factor of depth {}, got {depth}", self.matrix.depth());
+        *depth = self.matrix.outputs().to_dim();
         Ok(tvec!(self.finish.datum_type().fact(shape)))
     }
 
     fn run(&self, inputs: TVec<Option<TValue>>) -> TractResult<TVec<Tensor>> {
         let [x] = kernel::required(&inputs)?;
         let shape = self.shape(x.shape())?;
-        let wide = self.widened(x, self.side(x, kernel::optional(&inputs, 1))?)?;
-        Ok(tvec!(self.output_of(&wide, &shape)?))
+        let rows = self.rows_of(x, self.side(x, kernel::optional(&inputs, 1))?)?;
+        Ok(tvec!(self.output_of(&rows, &shape)?))
     }
 }
