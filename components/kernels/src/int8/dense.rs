@@ -1,16 +1,18 @@
 //! Products of a matrix with rows.
 //!
-//! A large matrix is that of a convolution with patches of one run. A small one, whose rows come one at a time, is kept
-//! 16 bits wide without its zero points, the weights of two inputs side by side for each output, as one instruction
-//! multiplies them: no sum is spread over lanes, and nothing is widened in a product.
+//! A large matrix is that of a convolution with patches of one run. A small one is kept 16 bits wide without its zero
+//! points, the weights of two inputs side by side for each output, as one instruction multiplies them: no sum is spread
+//! over lanes, and nothing is widened in a product. That pays where rows come one at a time, or are short.
 
 use super::BLOCK;
 use super::finish::{Dequantize, Finish, Requantize, Sums, Widened};
 use super::lanes::{I16x8, I32x4};
-use super::product::{Patches, Weights, multiply, unrolled, write};
+use super::product::{Patches, Weights, multiply, unrolled};
 
-/// The largest of the small.
+/// Weights of the largest matrix that is small.
 const SMALL: usize = 1 << 15;
+/// The longest rows that are short.
+const SHORT: usize = 64;
 /// Vectors of four outputs that a tile has.
 const VECTORS: usize = 4;
 /// Outputs of a tile.
@@ -35,14 +37,14 @@ enum Layout {
 
 impl Matrix {
     /// Packs `weights`, `[outputs, depth]`, whose zero points are one for each output: a weight stands for its
-    /// difference from it.
+    /// difference from it. Whether `many` rows come at once decides how.
     ///
     /// # Panics
     /// Where the lengths do not fit each other.
-    pub fn new(weights: &[i8], zeros: &[i8], depth: usize) -> Self {
+    pub fn new(weights: &[i8], zeros: &[i8], depth: usize, many: bool) -> Self {
         let outputs = zeros.len();
         assert_eq!(weights.len(), outputs * depth, "weights for each output");
-        let layout = if weights.len() > SMALL {
+        let layout = if weights.len() > SMALL || many && depth > SHORT {
             Layout::Large(Weights::new(weights, zeros, 1, depth))
         } else {
             let weight = |output: usize, input: usize| match output < outputs && input < depth {
@@ -147,10 +149,15 @@ fn dense<F: Finish>(matrix: &Matrix, rows: &[i16], finish: &F, output: &mut [F::
         for first in (0..matrix.outputs).step_by(OUTPUTS) {
             let packed = &packed[first / 4 * pairs..];
             let mut finished = |sums: &[I32x4], row: usize| {
-                let outputs = matrix.outputs.min(first + OUTPUTS);
-                for (four, sums) in (first / 4..).zip(sums).take_while(|(four, _)| four * 4 < outputs) {
-                    let [numbers, _] = finish.finish(four, [*sums, *sums]);
-                    write(output, row * step + four * 4, numbers, (outputs - four * 4).min(4));
+                for (ix, sums) in sums.chunks(2).enumerate() {
+                    let from = first + ix * BLOCK;
+                    let here = matrix.outputs.saturating_sub(from).min(BLOCK);
+                    if here > 0 {
+                        // Of a tile one vector wide, both are the same.
+                        let groups = [from / 4, from / 4 + sums.len() - 1];
+                        let numbers = finish.finish(groups, [sums[0], sums[sums.len() - 1]]);
+                        write(output, row * step + from, numbers, here);
+                    }
                 }
             };
             if vectors(matrix.outputs - first) == 1 {
@@ -170,6 +177,16 @@ fn dense<F: Finish>(matrix: &Matrix, rows: &[i16], finish: &F, output: &mut [F::
                 finished(&tile::<VECTORS, 1>(packed, [row(ix)])[0], ix);
             }
         }
+    }
+}
+
+/// The first numbers of eight, as many as are `here`.
+#[inline(always)]
+pub(super) fn write<T: Copy>(output: &mut [T], at: usize, numbers: [T; BLOCK], here: usize) {
+    if here == BLOCK {
+        output[at..at + BLOCK].copy_from_slice(&numbers);
+    } else {
+        output[at..at + here].copy_from_slice(&numbers[..here]);
     }
 }
 

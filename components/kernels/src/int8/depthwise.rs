@@ -1,6 +1,7 @@
 //! Convolutions of each channel with a filter of its own.
 
 use super::BLOCK;
+use super::dense::write;
 use super::finish::{Finish, Requantize};
 use super::lanes::{I16x8, I32x4};
 use super::product::{Patches, unrolled};
@@ -79,22 +80,19 @@ pub(super) fn depthwise<F: Finish>(
         for (block, packed) in weights.packed.chunks_exact(weights.pairs).enumerate() {
             let from = block * BLOCK;
             let here = (channels - from).min(BLOCK);
+            let groups = [2 * block, 2 * block + 1];
             let (twos, rest) = starts.as_chunks::<2>();
             let mut at = from;
             for two in twos {
                 let [first, second] = [two[0] + from, two[1] + from];
-                let sums = filter(packed, image, &pairs, first, second);
-                let [a, c] = finish.finish(2 * block, [sums[0], sums[2]]);
-                let [b, d] = finish.finish(2 * block + 1, [sums[1], sums[3]]);
-                write(&mut output[at..], a, b, here);
-                write(&mut output[at + channels..], c, d, here);
+                let [first, second] = filter(packed, image, &pairs, first, second);
+                write(output, at, finish.finish(groups, first), here);
+                write(output, at + channels, finish.finish(groups, second), here);
                 at += 2 * channels;
             }
             for start in rest {
-                let sums = filter(packed, image, &pairs, start + from, start + from);
-                let [a, _] = finish.finish(2 * block, [sums[0], sums[2]]);
-                let [b, _] = finish.finish(2 * block + 1, [sums[1], sums[3]]);
-                write(&mut output[at..], a, b, here);
+                let [sums, _] = filter(packed, image, &pairs, start + from, start + from);
+                write(output, at, finish.finish(groups, sums), here);
             }
         }
     }
@@ -102,16 +100,6 @@ pub(super) fn depthwise<F: Finish>(
 
 /// Pixels whose patches stay in the nearest cache while every block of channels passes.
 const ROW: usize = 32;
-
-#[inline(always)]
-fn write<T: Copy>(output: &mut [T], low: [T; 4], high: [T; 4], here: usize) {
-    if here == BLOCK {
-        output[..4].copy_from_slice(&low);
-        output[4..BLOCK].copy_from_slice(&high);
-    } else {
-        output.iter_mut().zip(low.iter().chain(&high)).take(here).for_each(|(to, from)| *to = *from);
-    }
-}
 
 /// The sums of eight channels at two pixels.
 #[inline(always)]
@@ -121,18 +109,18 @@ fn filter(
     pairs: &[[usize; 2]],
     first: usize,
     second: usize,
-) -> [I32x4; 4] {
-    let mut sums = [I32x4::splat(0); 4];
+) -> [[I32x4; 2]; 2] {
+    let mut sums = [[I32x4::splat(0); 2]; 2];
     let mut steps = packed.iter().zip(pairs);
     unrolled!({
         let Some(([low, high], taps)) = steps.next() else { break };
         let (low, high) = (I16x8::load(low), I16x8::load(high));
         let [a, b] = block(image, first + taps[0]).pairs(block(image, first + taps[1]));
-        sums[0] = sums[0].plus(a.dot(low));
-        sums[1] = sums[1].plus(b.dot(high));
+        sums[0][0] = sums[0][0].plus(a.dot(low));
+        sums[0][1] = sums[0][1].plus(b.dot(high));
         let [a, b] = block(image, second + taps[0]).pairs(block(image, second + taps[1]));
-        sums[2] = sums[2].plus(a.dot(low));
-        sums[3] = sums[3].plus(b.dot(high));
+        sums[1][0] = sums[1][0].plus(a.dot(low));
+        sums[1][1] = sums[1][1].plus(b.dot(high));
     });
     sums
 }

@@ -3,13 +3,13 @@
 use super::BLOCK;
 use super::lanes::{F32x4, I32x4};
 
-/// The end of a product: four sums, one for each row of a group of four, to four numbers.
+/// The end of a product: four sums, one for each row of a group of four, to four numbers, and four more.
 pub(super) trait Finish {
     /// What a sum becomes.
     type Number: Copy + Default;
 
-    /// Finishes the sums of the rows `4 * group ..` at two pixels.
-    fn finish(&self, group: usize, sums: [I32x4; 2]) -> [[Self::Number; 4]; 2];
+    /// Finishes sums of the rows `4 * group ..`, each of its group.
+    fn finish(&self, groups: [usize; 2], sums: [I32x4; 2]) -> [Self::Number; BLOCK];
 }
 
 /// The sums as they are.
@@ -19,11 +19,11 @@ impl Finish for Sums {
     type Number = i32;
 
     #[inline(always)]
-    fn finish(&self, _: usize, sums: [I32x4; 2]) -> [[i32; 4]; 2] {
+    fn finish(&self, _: [usize; 2], sums: [I32x4; 2]) -> [i32; BLOCK] {
         let mut numbers = [[0; 4]; 2];
         sums[0].store(&mut numbers[0]);
         sums[1].store(&mut numbers[1]);
-        numbers
+        flat(numbers)
     }
 }
 
@@ -45,12 +45,13 @@ impl Finish for Dequantize {
     type Number = f32;
 
     #[inline(always)]
-    fn finish(&self, group: usize, sums: [I32x4; 2]) -> [[f32; 4]; 2] {
-        let (scale, bias) = (F32x4::load(&self.scale[group]), F32x4::load(&self.bias[group]));
+    fn finish(&self, groups: [usize; 2], sums: [I32x4; 2]) -> [f32; BLOCK] {
         let mut numbers = [[0.0; 4]; 2];
-        sums[0].to_float().times(scale).plus(bias).store(&mut numbers[0]);
-        sums[1].to_float().times(scale).plus(bias).store(&mut numbers[1]);
-        numbers
+        for ((group, sums), numbers) in groups.into_iter().zip(sums).zip(&mut numbers) {
+            let (scale, bias) = (F32x4::load(&self.scale[group]), F32x4::load(&self.bias[group]));
+            sums.to_float().times(scale).plus(bias).store(numbers);
+        }
+        flat(numbers)
     }
 }
 
@@ -74,19 +75,20 @@ impl Finish for Requantize {
     type Number = u8;
 
     #[inline(always)]
-    fn finish(&self, group: usize, sums: [I32x4; 2]) -> [[u8; 4]; 2] {
-        let [first, second] = self.scaled(group, sums);
-        let [a, b, c, d, e, f, g, h] = self.round.round(first).low_bytes(self.round.round(second));
-        [[a, b, c, d], [e, f, g, h]]
+    fn finish(&self, groups: [usize; 2], sums: [I32x4; 2]) -> [u8; BLOCK] {
+        let [first, second] = self.scaled(groups, sums);
+        self.round.round(first).low_bytes(self.round.round(second))
     }
 }
 
 impl Requantize {
     #[inline(always)]
-    fn scaled(&self, group: usize, sums: [I32x4; 2]) -> [F32x4; 2] {
-        let (bias, scale) = &self.rows[group];
-        let (bias, scale) = (I32x4::load(bias), F32x4::load(scale));
-        [sums[0].plus(bias).to_float().times(scale), sums[1].plus(bias).to_float().times(scale)]
+    fn scaled(&self, groups: [usize; 2], sums: [I32x4; 2]) -> [F32x4; 2] {
+        let scaled = |ix: usize| {
+            let (bias, scale) = &self.rows[groups[ix]];
+            sums[ix].plus(I32x4::load(bias)).to_float().times(F32x4::load(scale))
+        };
+        [scaled(0), scaled(1)]
     }
 }
 
@@ -97,8 +99,8 @@ impl Finish for Widened<'_> {
     type Number = i16;
 
     #[inline(always)]
-    fn finish(&self, group: usize, sums: [I32x4; 2]) -> [[i16; 4]; 2] {
-        let [first, second] = self.0.scaled(group, sums);
+    fn finish(&self, groups: [usize; 2], sums: [I32x4; 2]) -> [i16; BLOCK] {
+        let [first, second] = self.0.scaled(groups, sums);
         let round = Round { zero: 0, ..self.0.round };
         round.round(first).words(round.round(second))
     }
@@ -134,4 +136,9 @@ fn fours<T: Copy + Default>(all: &[T]) -> Vec<[T; 4]> {
     let groups = all.len().div_ceil(BLOCK) * BLOCK / 4;
     let group = |group: usize| std::array::from_fn(|ix| all.get(4 * group + ix).copied().unwrap_or_default());
     (0..groups).map(group).collect()
+}
+
+#[inline(always)]
+fn flat<T: Copy>([[a, b, c, d], [e, f, g, h]]: [[T; 4]; 2]) -> [T; BLOCK] {
+    [a, b, c, d, e, f, g, h]
 }

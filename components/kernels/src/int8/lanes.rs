@@ -142,8 +142,8 @@ mod wasm {
             Self(i32x4_add(i32x4_shuffle::<0, 1, 4, 5>(ab, cd), i32x4_shuffle::<2, 3, 6, 7>(ab, cd)))
         }
         #[inline(always)]
-        pub(crate) fn words(self, other: Self) -> [[i16; 4]; 2] {
-            let mut words = [[0; 4]; 2];
+        pub(crate) fn words(self, other: Self) -> [i16; 8] {
+            let mut words = [0; 8];
             store(&mut words, i16x8_narrow_i32x4(self.0, other.0));
             words
         }
@@ -287,8 +287,8 @@ mod portable {
         pub(crate) fn sums(of: [Self; 4]) -> Self {
             Self(of.map(|one| one.0.iter().fold(0i32, |sum, value| sum.wrapping_add(*value))))
         }
-        pub(crate) fn words(self, other: Self) -> [[i16; 4]; 2] {
-            [self, other].map(|of| of.0.map(|value| value as i16))
+        pub(crate) fn words(self, other: Self) -> [i16; 8] {
+            from_fn(|ix| if ix < 4 { self.0[ix] } else { other.0[ix - 4] } as i16)
         }
         pub(crate) fn low_bytes(self, other: Self) -> [u8; 8] {
             from_fn(|ix| if ix < 4 { self.0[ix] } else { other.0[ix - 4] } as u8)

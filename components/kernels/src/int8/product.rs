@@ -174,9 +174,10 @@ fn rows<W: Wide, F: Finish>(
             let second = blocks(image, starts[1] + run, weights.blocks);
             pair(packed, first, second, &mut sums);
         }
-        let [first, second] = finish.finish(group, [I32x4::sums(sums[0]), I32x4::sums(sums[1])]);
-        write(output, at, first, here);
-        write(output, at + step, second, here);
+        let [a, b, c, d, e, f, g, h] =
+            finish.finish([group; 2], [I32x4::sums(sums[0]), I32x4::sums(sums[1])]);
+        write(output, at, [a, b, c, d], here);
+        write(output, at + step, [e, f, g, h], here);
         at += 2 * step;
     }
     for start in rest {
@@ -185,8 +186,8 @@ fn rows<W: Wide, F: Finish>(
             single(packed, blocks(image, start + run, weights.blocks), &mut sums);
         }
         let sums = I32x4::sums(sums);
-        let [numbers, _] = finish.finish(group, [sums, sums]);
-        write(output, at, numbers, here);
+        let [a, b, c, d, ..] = finish.finish([group; 2], [sums, sums]);
+        write(output, at, [a, b, c, d], here);
     }
 }
 

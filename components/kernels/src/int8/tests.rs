@@ -69,7 +69,7 @@ fn a_product_is_exact_at_every_edge_of_tiles_and_blocks() {
 fn check_dense(outputs: usize, depth: usize, rows: usize, side: Side, zeros: &[i8]) {
     let mut numbers = Numbers(17);
     let weights = numbers.bytes(outputs * depth).iter().map(|byte| *byte as i8).collect::<Vec<_>>();
-    let matrix = Matrix::new(&weights, zeros, depth);
+    let matrix = Matrix::new(&weights, zeros, depth, rows > 1);
     let bytes = numbers.bytes(rows * depth);
     // What fills up a row counts for nothing.
     let mut wide = vec![i16::MAX; matrix.numbers(rows)];
@@ -129,11 +129,11 @@ fn a_dense_product_is_exact_at_every_edge_of_tiles() {
 
 #[test]
 fn a_dense_product_of_nothing_is_nothing() {
-    let matrix = Matrix::new(&[], &[0; 3], 0);
+    let matrix = Matrix::new(&[], &[0; 3], 0, false);
     let mut sums = [7; 6];
     dense_to_sums(&matrix, &[], &mut sums);
     assert_eq!(sums, [0; 6]);
-    dense_to_sums(&Matrix::new(&[], &[], 4), &[1; 8], &mut []);
+    dense_to_sums(&Matrix::new(&[], &[], 4, true), &[1; 8], &mut []);
 }
 
 #[test]

@@ -276,8 +276,9 @@ impl Grid {
         let here = (rows - 4 * group).min(4);
         for (y, [a, b, c, d]) in (y..self.height).zip(sums) {
             let at = (y * self.width + x) * step + 4 * group;
-            let numbers = [finish.finish(group, [a, b]), finish.finish(group, [c, d])];
-            for (ix, numbers) in numbers.as_flattened().iter().enumerate().take(self.width - x) {
+            let numbers = [finish.finish([group; 2], [a, b]), finish.finish([group; 2], [c, d])];
+            let fours = numbers.as_flattened().as_chunks().0.iter();
+            for (ix, numbers) in fours.enumerate().take(self.width - x) {
                 write(output, at + ix * step, *numbers, here);
             }
         }

@@ -7,8 +7,8 @@
 //! `group` as those of `Conv`. Errors: an input of another rank or number of channels, a window larger than the image.
 
 use edgewit_kernels::int8::{
-    self, DepthwiseWeights, Image, Patches, Requantize, Side, Weights, depthwise_to_bytes, multiply_to_bytes,
-    widen_image, winograd_to_bytes,
+    self, DepthwiseWeights, Image, Matrix, Patches, Requantize, Side, Weights, dense_to_bytes,
+    depthwise_to_bytes, multiply_to_bytes, widen_image, winograd_to_bytes,
 };
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
@@ -38,6 +38,8 @@ pub(super) fn convolution(ctx: &ParsingContext, node: &NodeProto) -> Built {
     };
     let filters = if channels == 1 && rows == groups && groups > 1 {
         Filters::Own(DepthwiseWeights::new(all, &zeros, height * width), finish(0..rows))
+    } else if groups == 1 && geometry.is_pointwise() {
+        Filters::Pixels(Matrix::new(all, &zeros, channels, true), finish(0..rows))
     } else {
         let rows = rows / groups;
         // The pixels of a row that touch are one run, whose rest of a block is filled up once.
@@ -57,7 +59,7 @@ pub(super) fn convolution(ctx: &ParsingContext, node: &NodeProto) -> Built {
         Filters::Shared(groups) => {
             geometry.is_winograds() && groups.len() == 1 && int8::fits(&groups[0].0, sides[0])
         }
-        Filters::Own(..) => false,
+        Filters::Own(..) | Filters::Pixels(..) => false,
     };
     kernel::wire(ctx, node, Convolution { geometry, channels, rows, sides, filters, winograd })
 }
@@ -78,6 +80,8 @@ struct Convolution {
 enum Filters {
     /// Each channel its own.
     Own(DepthwiseWeights, Requantize),
+    /// Each pixel of the output reads the one of the input at its place.
+    Pixels(Matrix, Requantize),
     /// Those of a group read all of its channels.
     Shared(Vec<(Weights, Requantize)>),
 }
@@ -127,6 +131,11 @@ impl Geometry {
     /// Whether the windows are of 3x3 pixels that touch, one for each pixel.
     fn is_winograds(&self) -> bool {
         self.size == [3, 3] && self.strides == [1, 1] && self.dilations == [1, 1]
+    }
+
+    /// Whether the windows are the pixels.
+    fn is_pointwise(&self) -> bool {
+        self.size == [1, 1] && self.strides == [1, 1] && matches!(self.pads, Pads::Given([0, 0, 0, 0]))
     }
 
     /// How much of an axis a window covers.
@@ -197,6 +206,7 @@ impl Kernel for Convolution {
         let [[rows, top, bottom], [columns, left, right]] = geometry.place([height, width])?;
         let pixel = match &self.filters {
             Filters::Own(weights, _) => weights.width(),
+            Filters::Pixels(matrix, _) => matrix.step(),
             Filters::Shared(_) => channels,
         };
         let winograd = self.winograd && int8::pays([rows, columns], channels, self.rows);
@@ -207,6 +217,7 @@ impl Kernel for Convolution {
         let row = line * pixel;
         let reach = match &self.filters {
             Filters::Own(..) => 0,
+            Filters::Pixels(matrix, _) => matrix.numbers(0),
             Filters::Shared(groups) => groups.first().map_or(0, |(weights, _)| weights.reach()),
         };
         let mut wide = vec![0; lines * row + reach];
@@ -230,6 +241,7 @@ impl Kernel for Convolution {
                         let patches = Patches { image: &wide, runs: &taps, starts: &starts };
                         depthwise_to_bytes(weights, patches, finish, y);
                     }
+                    Filters::Pixels(matrix, finish) => dense_to_bytes(matrix, &wide, finish, y),
                     Filters::Shared(groups) if winograd => {
                         let image = Image { numbers: &wide, row, channels, output: [rows, columns] };
                         for (weights, finish) in groups {

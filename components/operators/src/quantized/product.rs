@@ -42,7 +42,7 @@ pub(super) fn product(ctx: &ParsingContext, node: &NodeProto) -> Built {
         }
     };
     ensure!(zeros.len() == rows, "expected zeros of {rows} rows");
-    let matrix = Matrix::new(elements::<i8>(&weights)?, &zeros, depth);
+    let matrix = Matrix::new(elements::<i8>(&weights)?, &zeros, depth, false);
     kernel::wire(ctx, node, Product { matrix, scale: node.get_attr_opt("from")?, finish })
 }
 
