@@ -161,7 +161,7 @@ fn multiply(
 #[inline(never)]
 fn transform_tile(image: Image, [y, x]: [usize; 2], first: usize, to: &mut Tile) {
     let start = y * image.row + x * image.channels + first * BLOCK;
-    for block in 0..(image.channels / BLOCK - first).min(PART) {
+    for block in (0..image.channels / BLOCK - first).take(PART) {
         let pixel = |y: usize, x: usize| {
             let from = start + y * image.row + x * image.channels + block * BLOCK;
             I16x8::load(&image.numbers[from..from + BLOCK].as_chunks().0[0])
