@@ -10,10 +10,13 @@ use crate::kernel::{self, Kernel, KernelOp, Lengths};
 
 /// Puts one node in the place of products each of which reads the one before alone.
 pub(crate) fn fuse(model: &mut TypedModel) -> TractResult<()> {
-    let ends = model.nodes().iter().map(|node| node.id).filter(|id| {
-        let mut readers = model.outlet_successors((*id).into()).iter();
-        before(model, *id).is_some() && readers.all(|reader| before(model, reader.node) != Some(*id))
-    });
+    // What another pass left behind has no outputs, hence no readers to ask for.
+    let is_last = |id: usize| {
+        let mut readers = model.outlet_successors(id.into()).iter();
+        readers.all(|reader| before(model, reader.node) != Some(id))
+    };
+    let ids = model.nodes().iter().map(|node| node.id);
+    let ends = ids.filter(|id| before(model, *id).is_some() && is_last(*id));
     for id in ends.collect::<Vec<_>>() {
         fused(model, id)?.apply(model)?;
     }
