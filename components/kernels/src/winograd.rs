@@ -14,11 +14,11 @@ use crate::simd::{self, F32x4, each};
 use crate::tile::{self, COLUMNS, ROWS};
 
 /// Outputs of a tile in a row.
-const OUT: usize = 4;
+pub(crate) const OUT: usize = 4;
 /// Inputs of a tile in a row.
-const IN: usize = 6;
+pub(crate) const IN: usize = 6;
 /// Products of a tile.
-const POINTS: usize = IN * IN;
+pub(crate) const POINTS: usize = IN * IN;
 /// Channels that are transformed at a time. The lengths of arrays being constants, a transform computes no addresses.
 const CHANNELS: usize = 128;
 /// Bytes of a block of transformed tiles, which the second cache holds beside the weights.

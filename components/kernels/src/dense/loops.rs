@@ -34,22 +34,32 @@ macro_rules! steps {
     };
 }
 
-/// Four rows by eight columns.
-#[inline(never)]
-pub(super) fn tile(rows: [&[f32]; ROWS], panel: &[Pair]) -> [[F32x4; 2]; ROWS] {
+/// Four rows by a panel: `step` adds what four elements of each row make with the panel's next part.
+#[inline(always)]
+fn four_rows<P, S>(
+    rows: [&[f32]; ROWS],
+    panel: &[P],
+    mut sums: S,
+    step: impl Fn([F32x4; ROWS], &P, &mut S),
+) -> S {
     let count = panel.len().min(rows[0].len() / STEPS);
     let [a, b, c, d] = each!(row in [0 1 2 3] => &rows[row].as_chunks::<STEPS>().0[..count]);
     let whole = &panel[..count];
-    let mut sums = [[F32x4::splat(0.0); 2]; ROWS];
     steps!(ix < count => {
         let rows = [F32x4::load(&a[ix]), F32x4::load(&b[ix]), F32x4::load(&c[ix]), F32x4::load(&d[ix])];
-        tile_step(rows, &whole[ix], &mut sums);
+        step(rows, &whole[ix], &mut sums);
     });
     if let Some(rest) = panel.get(count) {
         let rows = each!(row in [0 1 2 3] => F32x4::load_part(&rows[row][count * STEPS..]));
-        tile_step(rows, rest, &mut sums);
+        step(rows, rest, &mut sums);
     }
     sums
+}
+
+/// Four rows by eight columns.
+#[inline(never)]
+pub(super) fn tile(rows: [&[f32]; ROWS], panel: &[Pair]) -> [[F32x4; 2]; ROWS] {
+    four_rows(rows, panel, [[F32x4::splat(0.0); 2]; ROWS], tile_step)
 }
 
 #[inline(always)]
@@ -170,19 +180,7 @@ pub(super) fn last_four(row: &[f32], panel: &[Single]) -> F32x4 {
 /// As [`last_four`], of four rows: their chains are side by side.
 #[inline(never)]
 pub(super) fn last_of_four(rows: [&[f32]; ROWS], panel: &[Single]) -> [F32x4; ROWS] {
-    let count = panel.len().min(rows[0].len() / STEPS);
-    let [a, b, c, d] = each!(row in [0 1 2 3] => &rows[row].as_chunks::<STEPS>().0[..count]);
-    let whole = &panel[..count];
-    let mut sums = [F32x4::splat(0.0); ROWS];
-    steps!(ix < count => {
-        let rows = [F32x4::load(&a[ix]), F32x4::load(&b[ix]), F32x4::load(&c[ix]), F32x4::load(&d[ix])];
-        last_steps(rows, &whole[ix], &mut sums);
-    });
-    if let Some(rest) = panel.get(count) {
-        let rows = each!(row in [0 1 2 3] => F32x4::load_part(&rows[row][count * STEPS..]));
-        last_steps(rows, rest, &mut sums);
-    }
-    sums
+    four_rows(rows, panel, [F32x4::splat(0.0); ROWS], last_steps)
 }
 
 #[inline(always)]

@@ -5,7 +5,7 @@
 //! over lanes, and nothing is widened in a product. That pays where rows come one at a time, or are short.
 
 use super::BLOCK;
-use super::finish::{Dequantize, Finish, Requantize, Sums, Widened};
+use super::finish::{Dequantize, Finish, Requantize, Sums, Widened, write};
 use super::lanes::{I16x8, I32x4};
 use super::product::{Patches, Weights, multiply, unrolled};
 
@@ -177,16 +177,6 @@ fn dense<F: Finish>(matrix: &Matrix, rows: &[i16], finish: &F, output: &mut [F::
                 finished(&tile::<VECTORS, 1>(packed, [row(ix)])[0], ix);
             }
         }
-    }
-}
-
-/// The first numbers of eight, as many as are `here`.
-#[inline(always)]
-pub(super) fn write<T: Copy>(output: &mut [T], at: usize, numbers: [T; BLOCK], here: usize) {
-    if here == BLOCK {
-        output[at..at + BLOCK].copy_from_slice(&numbers);
-    } else {
-        output[at..at + here].copy_from_slice(&numbers[..here]);
     }
 }
 

@@ -1,8 +1,7 @@
 //! Convolutions of each channel with a filter of its own.
 
 use super::BLOCK;
-use super::dense::write;
-use super::finish::{Finish, Requantize};
+use super::finish::{Finish, Requantize, write};
 use super::lanes::{I16x8, I32x4};
 use super::product::{Patches, unrolled};
 

@@ -3,13 +3,23 @@
 use super::BLOCK;
 use super::lanes::{F32x4, I32x4};
 
-/// The end of a product: four sums, one for each row of a group of four, to four numbers, and four more.
+/// The end of a product: what becomes of two times four sums, one for each row of a group of four.
 pub(super) trait Finish {
     /// What a sum becomes.
     type Number: Copy + Default;
 
-    /// Finishes sums of the rows `4 * group ..`, each of its group.
+    /// Finishes the sums of the rows `4 * group ..` of two groups, or of one at two pixels.
     fn finish(&self, groups: [usize; 2], sums: [I32x4; 2]) -> [Self::Number; BLOCK];
+}
+
+/// Writes the first of `numbers`, as many as are `here`.
+#[inline(always)]
+pub(super) fn write<T: Copy, const N: usize>(output: &mut [T], at: usize, numbers: [T; N], here: usize) {
+    if here == N {
+        output[at..at + N].copy_from_slice(&numbers);
+    } else {
+        output[at..at + here].copy_from_slice(&numbers[..here]);
+    }
 }
 
 /// The sums as they are.

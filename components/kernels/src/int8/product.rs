@@ -1,7 +1,7 @@
 //! Products of weights with patches of an image, by tiles of four rows and two pixels.
 
 use super::BLOCK;
-use super::finish::{Finish, Requantize};
+use super::finish::{Finish, Requantize, write};
 use super::lanes::{I16x8, I32x4};
 
 /// Rows of weights, four side by side, a byte each.
@@ -194,15 +194,6 @@ fn rows<W: Wide, F: Finish>(
 #[inline(always)]
 fn blocks(image: &[i16], from: usize, count: usize) -> &[[i16; BLOCK]] {
     image[from..from + count * BLOCK].as_chunks().0
-}
-
-#[inline(always)]
-pub(super) fn write<T: Copy>(output: &mut [T], at: usize, numbers: [T; 4], here: usize) {
-    if here == 4 {
-        output[at..at + 4].copy_from_slice(&numbers);
-    } else {
-        output[at..at + here].copy_from_slice(&numbers[..here]);
-    }
 }
 
 /// A block of weights, as it is or as it becomes.

@@ -10,17 +10,12 @@
 
 use super::BLOCK;
 use super::bytes::Side;
-use super::finish::{Finish, Requantize};
+use super::finish::{Finish, Requantize, write};
 use super::lanes::{I16x8, I32x4};
-use super::product::{Weights, pair, write};
+use super::product::{Weights, pair};
 use crate::simd::each;
+use crate::winograd::{IN, OUT, POINTS};
 
-/// Outputs of a tile in a row.
-const OUT: usize = 4;
-/// Inputs of a tile in a row.
-const IN: usize = 6;
-/// Products of a tile.
-const POINTS: usize = IN * IN;
 /// Blocks of channels that are transformed at a time. The lengths of arrays being constants, a transform computes no
 /// addresses.
 const PART: usize = 16;
@@ -277,7 +272,7 @@ impl Grid {
         for (y, [a, b, c, d]) in (y..self.height).zip(sums) {
             let at = (y * self.width + x) * step + 4 * group;
             let numbers = [finish.finish([group; 2], [a, b]), finish.finish([group; 2], [c, d])];
-            let fours = numbers.as_flattened().as_chunks().0.iter();
+            let fours = numbers.as_flattened().as_chunks::<4>().0.iter();
             for (ix, numbers) in fours.enumerate().take(self.width - x) {
                 write(output, at + ix * step, *numbers, here);
             }
