@@ -41,12 +41,15 @@ pub(crate) fn pays(window: &Window, inputs: usize, rows: usize) -> bool {
     let tiles = height.div_ceil(OUT) * width.div_ceil(OUT);
     let panels = tiles.div_ceil(COLUMNS);
     let blocks = panels.div_ceil(panels_of_block(inputs));
+    let pixels = (height * width).next_multiple_of(COLUMNS);
+    // The work on a large image is a number of more than 32 bits.
+    let [tiles, points, pixels, blocks, inputs, rows] =
+        [tiles, panels * COLUMNS * POINTS, pixels, blocks, inputs, rows].map(|count| count as u64);
     // What the transforms of an input tile, an output tile and a weight's nine elements cost beside multiply-adds:
     // estimates, fitted to the times of ResNet18's layers under wasmtime.
     let transforms = tiles * (inputs * 700 + rows * 650) + blocks * inputs * rows * 200;
-    let products = panels * COLUMNS * POINTS * inputs * rows;
-    let direct = (height * width).next_multiple_of(COLUMNS) * 9 * inputs * rows;
-    transforms + products < direct
+    let products = points * inputs * rows;
+    transforms + products < pixels * 9 * inputs * rows
 }
 
 fn panels_of_block(inputs: usize) -> usize {

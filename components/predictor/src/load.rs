@@ -283,9 +283,7 @@ fn interpret(onnx: &Onnx, proto: &ModelProto) -> TractResult<Graph> {
         infos.map(tensor).collect::<TractResult<Tensors>>()
     };
     let graph = proto.graph.as_ref().context("the model has no graph")?;
-    let initialised =
-        |info: &&ValueInfoProto| !graph.initializer.iter().any(|tensor| tensor.name == info.name);
-    let inputs = tensors("input", &mut graph.input.iter().filter(initialised))?;
+    let inputs = tensors("input", &mut graph.input.iter())?;
     let outputs = tensors("output", &mut graph.output.iter())?;
     Ok(Graph { engine: Engine::Interpreted { interpreter, symbols }, inputs, outputs })
 }

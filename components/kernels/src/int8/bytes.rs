@@ -19,6 +19,15 @@ impl Side {
         if self.signed { (i32::from(i8::MIN), i32::from(i8::MAX)) } else { (0, i32::from(u8::MAX)) }
     }
 
+    /// The least and the largest sum of `weights` with bytes, both without their zero points.
+    pub fn sums(self, weights: impl Iterator<Item = i32>) -> [i64; 2] {
+        let (low, high) = self.range();
+        let [low, high] = [low, high].map(|byte| i64::from(byte - self.zero));
+        weights.map(i64::from).fold([0, 0], |[least, most], weight| {
+            [least + (weight * low).min(weight * high), most + (weight * low).max(weight * high)]
+        })
+    }
+
     /// The zero point as a byte.
     pub fn byte(self) -> u8 {
         self.zero as u8

@@ -51,14 +51,8 @@ pub fn tiled(outputs: usize) -> usize {
 
 /// Whether 64 times any sum of `weights` with bytes of a `side` is less than 2^31 in size.
 pub fn fits(weights: &Weights, side: Side) -> bool {
-    let (low, high) = side.range();
-    let [low, high] = [low, high].map(|byte| i64::from(byte - side.zero));
     (0..weights.rows()).all(|row| {
-        let (mut least, mut most) = (0, 0);
-        for weight in weights.row(row).map(i64::from) {
-            least += (weight * low).min(weight * high);
-            most += (weight * low).max(weight * high);
-        }
+        let [least, most] = side.sums(weights.row(row));
         least > -(1 << 25) && most < 1 << 25
     })
 }
@@ -69,11 +63,14 @@ pub fn pays([height, width]: [usize; 2], channels: usize, rows: usize) -> bool {
     let tiles = height.div_ceil(OUT) * width.div_ceil(OUT);
     let (blocks, groups) = (channels / BLOCK, rows.div_ceil(4));
     let (parts, bands) = (blocks.div_ceil(PART), tiles.div_ceil(tiles_of_band(blocks)));
+    // The work on a large image is a number of more than 32 bits.
+    let [tiles, pixels, blocks, groups, parts, bands] =
+        [tiles, height * width, blocks, groups, parts, bands].map(|count| count as u64);
     // Four rows of a block take four multiplications and four additions for each pixel. What the transforms and the
     // beginnings and ends of the products cost are estimates, fitted to the times of ResNet18's layers under wasmtime.
     let transforms = tiles * (blocks * 300 + groups * 700) + bands * groups * blocks * 520;
-    let products = tiles.next_multiple_of(2) * groups * (POINTS * blocks * 8 + parts * 1000);
-    channels.is_multiple_of(BLOCK) && transforms + products < height * width * 9 * groups * blocks * 8
+    let products = tiles.next_multiple_of(2) * groups * (POINTS as u64 * blocks * 8 + parts * 1000);
+    channels.is_multiple_of(BLOCK) && transforms + products < pixels * 9 * groups * blocks * 8
 }
 
 fn tiles_of_band(blocks: usize) -> usize {

@@ -46,6 +46,7 @@ pub fn prepare(model: &mut ModelProto, files: &[ExternalFile]) -> TractResult<()
         graph.node.iter().try_for_each(check_axes)
     })?;
     tensors::densify(graph, files)?;
+    drop_constant_inputs(graph);
     maps::take_apart(graph)?;
     quantized::fuse(graph);
     Ok(())
@@ -57,6 +58,13 @@ fn check_outputs(graph: &GraphProto) -> TractResult<()> {
         Some(output) => bail!("graph output `{}` is made by no node", output.name),
         None => Ok(()),
     }
+}
+
+/// Leaves of the inputs those that callers give. A file may list its constants there, too, as those of ONNX's first
+/// versions had to.
+fn drop_constant_inputs(graph: &mut GraphProto) {
+    let constants = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect::<HashSet<_>>();
+    graph.input.retain(|input| !constants.contains(&*input.name));
 }
 
 /// The names of the values that a graph has of its own. Without a name there is no value.

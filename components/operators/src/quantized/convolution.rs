@@ -144,21 +144,27 @@ impl Geometry {
     }
 
     /// The output's length along an axis of the input's `length`.
-    pub(super) fn output(&self, axis: usize, length: &TDim) -> TDim {
+    ///
+    /// # Errors
+    /// Where no window fits in.
+    pub(super) fn output(&self, axis: usize, length: &TDim) -> TractResult<TDim> {
         let stride = self.strides[axis];
-        let Pads::Given(pads) = self.pads else { return length.clone().divceil(stride) };
+        let Pads::Given(pads) = self.pads else { return Ok(length.clone().divceil(stride)) };
         let free = length.clone() + (pads[axis] + pads[axis + 2]) as i64 - self.extent(axis) as i64;
         if !self.ceil {
-            return free / stride + 1;
+            // A quotient is rounded towards zero: of what is missing it would make a window.
+            let fits = free.to_i64().map_or(true, |free| free >= 0);
+            ensure!(fits, "expected an image that a window of {:?} fits in, got {length} pixels", self.size);
+            return Ok(free / stride + 1);
         }
         let windows = free.divceil(stride) + 1;
         // The last window begins in the image or in what is before it, not in what is behind it.
-        match (windows.to_usize(), length.to_usize()) {
+        Ok(match (windows.to_usize(), length.to_usize()) {
             (Ok(windows), Ok(length)) if (windows - 1) * stride >= length + pads[axis] => {
                 (windows - 1).to_dim()
             }
             _ => windows,
-        }
+        })
     }
 
     /// For an image of `shape`, by axis: the output's length, and how much is before and behind the image.
@@ -166,7 +172,7 @@ impl Geometry {
         let mut places = [[0; 3]; 2];
         for (axis, place) in places.iter_mut().enumerate() {
             let length = shape[axis];
-            let windows = self.output(axis, &length.to_dim()).to_i64()?;
+            let windows = self.output(axis, &length.to_dim())?.to_i64()?;
             let windows = usize::try_from(windows).ok().filter(|windows| *windows > 0);
             let windows = windows
                 .with_context(|| format!("expected an image that a window of {:?} fits in", self.size))?;
@@ -193,7 +199,7 @@ impl Kernel for Convolution {
         };
         let differ = channels.to_usize().is_ok_and(|channels| channels != self.channels);
         ensure!(!differ, "expected {} channels, got {channels}", self.channels);
-        let (height, width) = (self.geometry.output(0, height), self.geometry.output(1, width));
+        let (height, width) = (self.geometry.output(0, height)?, self.geometry.output(1, width)?);
         let shape = tvec!(batch.clone(), height, width, self.rows.to_dim());
         Ok(tvec!(kernel::fact(datum_type(self.sides[1]), shape)?))
     }

@@ -29,7 +29,8 @@ impl Kernel for MaxPool {
         let [batch, height, width, channels] = x.shape.dims() else {
             bail!("expected an image of rank 4, got {:?}", x.shape)
         };
-        let shape = tvec!(batch.clone(), self.0.output(0, height), self.0.output(1, width), channels.clone());
+        let shape =
+            tvec!(batch.clone(), self.0.output(0, height)?, self.0.output(1, width)?, channels.clone());
         Ok(tvec!(kernel::fact(x.datum_type, shape)?))
     }
 

@@ -1,8 +1,9 @@
-//! Where floats become bytes and bytes become floats again: by the product that reads or gives them, as far as nothing else
-//! does; and floats that become bytes only to be floats again, in one node.
+//! Where floats become bytes and bytes become floats again: by the product that reads or gives them, of the same zero point,
+//! as far as nothing else does; and floats that become bytes only to be floats again, in one node.
 
 use std::collections::{HashMap, HashSet};
 
+use edgewit_kernels::int8::Side;
 use tract_onnx::pb::NodeProto;
 
 use super::graph::{Graph, reads};
@@ -26,7 +27,7 @@ pub(super) fn take_in(graph: &Graph, groups: &mut [Option<Group>], gone: &mut Ha
         if node.op_type == "QuantizeLinear" {
             let Some(reader) = only_reader(&node.output[0]) else { continue };
             let floats = Input { name: node.input[0].clone(), table: None };
-            if let Some(product) = groups[reader].as_mut().filter(|group| is_product(group, "sides")) {
+            if let Some(product) = groups[reader].as_mut().filter(|group| takes(group, side)) {
                 product.inputs = vec![floats];
                 product.node.attribute.push(node::float("from", scale));
             } else if groups[reader].is_none() && is_back(graph, node, &graph.nodes[reader]) {
@@ -42,7 +43,7 @@ pub(super) fn take_in(graph: &Graph, groups: &mut [Option<Group>], gone: &mut Ha
             gone.insert(ix);
         } else if only_reader(&node.input[0]) == Some(ix)
             && let Some((maker, _)) = graph.maker(&node.input[0])
-            && let Some(mut product) = groups[maker].take_if(|group| is_product(group, "range"))
+            && let Some(mut product) = groups[maker].take_if(|group| gives(group, side))
         {
             product.node.attribute.push(node::float("to", scale));
             groups[ix] = Some(product);
@@ -74,11 +75,24 @@ fn is_plain(node: &NodeProto) -> bool {
         && node.attribute.iter().all(|attribute| known(&attribute.name))
 }
 
-fn is_product(group: &Group, with: &str) -> bool {
-    let has = |name: &str| group.node.attribute.iter().any(|attribute| attribute.name == name);
-    group.node.op_type == on_bytes::PRODUCT
-        && has(with)
-        && group.inputs.iter().all(|input| input.table.is_none())
+fn is_product(group: &Group) -> bool {
+    group.node.op_type == on_bytes::PRODUCT && group.inputs.iter().all(|input| input.table.is_none())
+}
+
+/// The sides of a product's input and of its output, as far as they are bytes whose sides are known.
+fn sides(group: &Group) -> &[i64] {
+    let sides = group.node.attribute.iter().find(|attribute| attribute.name == "sides");
+    sides.map_or(&[], |sides| &sides.ints)
+}
+
+/// Whether a group is a product that reads bytes of a `side`.
+fn takes(group: &Group, side: Side) -> bool {
+    is_product(group) && sides(group).starts_with(&node::side(side))
+}
+
+/// Whether a group is a product that gives bytes of a `side`.
+fn gives(group: &Group, side: Side) -> bool {
+    is_product(group) && sides(group).get(2..) == Some(&node::side(side))
 }
 
 /// Whether `back` dequantises what `node` quantises, to the same scale.

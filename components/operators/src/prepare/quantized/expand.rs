@@ -23,6 +23,7 @@ pub(crate) const OPERATORS: [&str; 8] = [
     "QLinearSoftmax",
 ];
 
+/// Writes those of `graph` and of the graphs within it.
 pub(super) fn expand(graph: &mut GraphProto) {
     let found = Graph::new(graph);
     let mut expansion = Expansion::default();
@@ -34,6 +35,9 @@ pub(super) fn expand(graph: &mut GraphProto) {
     let Expansion { nodes, constants, .. } = expansion;
     graph.node = nodes;
     graph.initializer.extend(constants);
+    for attribute in graph.node.iter_mut().flat_map(|node| &mut node.attribute) {
+        attribute.g.iter_mut().chain(&mut attribute.graphs).for_each(expand);
+    }
 }
 
 #[derive(Default)]
@@ -68,7 +72,7 @@ impl Expansion {
                 let units = w.iter().map(|w| x * w).collect();
                 let inputs = [self.dequantize(site, 0, None), self.dequantize(site, 3, Some(0))];
                 let bias = self.bias(site, 8, units);
-                self.operator(site, "Conv", [inputs.to_vec(), bias].concat(), &[6, 7]);
+                self.operator(graph, site, "Conv", [inputs.to_vec(), bias].concat(), [6, 7]);
             }
             ("", "QLinearMatMul") => {
                 let constants = (1..8).all(|ix| graph.is_constant(given(ix)));
@@ -76,7 +80,7 @@ impl Expansion {
                     return None;
                 }
                 let inputs = [self.dequantize(site, 0, None), self.dequantize(site, 3, Some(1))];
-                self.operator(site, "MatMul", inputs.to_vec(), &[6, 7]);
+                self.operator(graph, site, "MatMul", inputs.to_vec(), [6, 7]);
             }
             ("com.microsoft", "QGemm") => {
                 let rows_first = node.get_attr_opt::<i64>("transB").ok()?.unwrap_or(0) != 0;
@@ -88,16 +92,16 @@ impl Expansion {
                     (Some(&[a]), Some(b)) => self.bias(site, 6, b.iter().map(|b| alpha * a * b).collect()),
                     _ => return None,
                 };
-                self.operator(site, "Gemm", [inputs.to_vec(), bias].concat(), &[7, 8]);
+                self.operator(graph, site, "Gemm", [inputs.to_vec(), bias].concat(), [7, 8]);
             }
             ("com.microsoft", "QLinearAdd" | "QLinearMul") => {
                 let inputs = [self.dequantize(site, 0, None), self.dequantize(site, 3, None)];
-                self.operator(site, &node.op_type[7..], inputs.to_vec(), &[6, 7]);
+                self.operator(graph, site, &node.op_type[7..], inputs.to_vec(), [6, 7]);
             }
             ("com.microsoft", "QLinearConcat") => {
                 let inputs = (2..node.input.len()).step_by(3);
                 let inputs = inputs.map(|at| self.dequantize(site, at, None)).collect();
-                self.operator(site, "Concat", inputs, &[0, 1]);
+                self.operator(graph, site, "Concat", inputs, [0, 1]);
             }
             ("com.microsoft", "QLinearGlobalAveragePool")
                 if node.get_attr_opt::<i64>("channels_last").ok()?.unwrap_or(0) != 0 =>
@@ -109,7 +113,7 @@ impl Expansion {
                 "QLinearGlobalAveragePool" | "QLinearLeakyRelu" | "QLinearSigmoid" | "QLinearSoftmax",
             ) => {
                 let input = self.dequantize(site, 0, None);
-                self.operator(site, &node.op_type[7..], vec![input], &[3, 4]);
+                self.operator(graph, site, &node.op_type[7..], vec![input], [3, 4]);
             }
             _ => return None,
         }
@@ -150,15 +154,37 @@ impl Expansion {
     }
 
     /// The operator on floats, and its output quantised by the scale and zero point that are the node's inputs `to`.
-    fn operator(&mut self, site: &mut Site, op_type: &str, inputs: Vec<String>, to: &[usize]) {
+    fn operator(
+        &mut self,
+        graph: &Graph,
+        site: &mut Site,
+        op_type: &str,
+        inputs: Vec<String>,
+        to: [usize; 2],
+    ) {
         let output = site.node.output[0].clone();
-        let to = to.iter().filter_map(|ix| site.node.input.get(*ix)).filter(|name| !name.is_empty());
-        let to = to.cloned().collect::<Vec<_>>();
-        let value = if to.is_empty() { output.clone() } else { site.value() };
+        let [scale, zero] = to.map(|ix| site.node.input.get(ix).filter(|name| !name.is_empty()).cloned());
+        let value = if scale.is_some() { site.value() } else { output.clone() };
         let attribute: Vec<AttributeProto> = site.node.attribute.clone();
         self.push(site, op_type, inputs, value.clone()).attribute = attribute;
-        if !to.is_empty() {
-            self.push(site, "QuantizeLinear", [vec![value], to].concat(), output);
+        if let Some(scale) = scale {
+            let zero = zero.or_else(|| self.zero(graph, site));
+            self.push(site, "QuantizeLinear", [value, scale].into_iter().chain(zero).collect(), output);
         }
+    }
+
+    /// The zero point of an output without one, where its first input's says that it is int8: of `QuantizeLinear` it would
+    /// be uint8.
+    fn zero(&mut self, graph: &Graph, site: &mut Site) -> Option<String> {
+        graph.is_signed(site.node.input.get(2)?)?.then(|| {
+            let name = site.value();
+            self.constants.push(TensorProto {
+                name: name.clone(),
+                data_type: DataType::Int8 as i32,
+                raw_data: vec![0],
+                ..TensorProto::default()
+            });
+            name
+        })
     }
 }

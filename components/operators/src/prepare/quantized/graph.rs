@@ -76,6 +76,11 @@ impl<'a> Graph<'a> {
         }
     }
 
+    /// Whether a constant is of int8; no for uint8, none for anything else.
+    pub(super) fn is_signed(&self, name: &str) -> Option<bool> {
+        is_signed(&self.constant(name)?)
+    }
+
     pub(super) fn constant(&self, name: &str) -> Option<Tensor> {
         let proto = *self.constants.get(name)?;
         tract_onnx::tensor::load_tensor(&*tract_onnx::data_resolver::default(), proto, None).ok()
@@ -128,12 +133,17 @@ impl<'a> Graph<'a> {
         Weights::new(bytes, axis, scales, zeros.as_ref(), along == axis as i64)
     }
 
-    /// The integers that the floats of a bias are, in units of `scales`: of constants alone.
-    pub(super) fn bias(&self, name: Option<&String>, scales: &[f32]) -> Option<Vec<i32>> {
+    /// The integers that the floats of a bias are, in units of `scales`: of constants alone, where 32 bits hold them, and
+    /// not more than half a `step` of the output is lost.
+    pub(super) fn bias(&self, name: Option<&String>, scales: &[f32], step: f32) -> Option<Vec<i32>> {
         let Some(name) = name.filter(|name| !name.is_empty()) else { return Some(vec![0; scales.len()]) };
         let bias = self.bias_floats(name)?;
-        let unit = |(bias, scale): (&f64, &f32)| (bias / f64::from(*scale)).round_ties_even() as i32;
-        (bias.len() == scales.len()).then(|| bias.iter().zip(scales).map(unit).collect())
+        let units = |(bias, scale): (&f64, &f32)| {
+            let units = (bias / f64::from(*scale)).round_ties_even();
+            let lost = (bias - units * f64::from(*scale)).abs();
+            (units.abs() <= f64::from(i32::MAX) && lost <= f64::from(step) / 2.0).then_some(units as i32)
+        };
+        (bias.len() == scales.len()).then(|| bias.iter().zip(scales).map(units).collect())?
     }
 
     /// A constant bias of one row, in the file as floats or as integers that are dequantised.
@@ -190,6 +200,15 @@ impl Weights {
         let scales = if scales.len() == 1 { vec![scales[0]; length] } else { scales };
         let zeros = if zeros.len() == 1 { vec![zeros[0]; length] } else { zeros };
         Some(Self { bytes: signed(&bytes)?, shape, scales, zeros })
+    }
+
+    /// Whether 32 bits hold every sum of a row with bytes of a `side` and the row's `bias`. Rows lie one after the other.
+    pub(super) fn fit(&self, side: Side, bias: &[i32]) -> bool {
+        let depth = (self.bytes.len() / bias.len().max(1)).max(1);
+        self.bytes.chunks(depth).zip(&self.zeros).zip(bias).all(|((row, zero), bias)| {
+            let sums = side.sums(row.iter().map(|weight| i32::from(*weight) - i32::from(*zero)));
+            sums.into_iter().all(|sum| i32::try_from(sum + i64::from(*bias)).is_ok())
+        })
     }
 
     /// Of a constant factor of integers: `[K, M]`, with a zero point for all or for each of M.

@@ -2,7 +2,8 @@
 //!
 //! Sources: <https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html>, and what ONNX Runtime makes of such graphs
 //! (<https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html>). The sums are exact then, where
-//! floats round; the output is that of the graph within one step of its quantisation. What fits no group stays as it is.
+//! floats round; the output is that of the graph within one step of its quantisation. What fits no group stays as it is, and
+//! so does what has sums that 32 bits might not hold.
 //!
 //! Steps: `expand` writes quantised operators as such groups, `groups` finds which nodes become one, `ends` takes in what
 //! quantises before them and dequantises behind them, and here the graph is written anew, with images kept channels last between nodes that read them so, and without what nothing reads any
@@ -39,7 +40,7 @@ pub(super) fn fuse(graph: &mut GraphProto) {
     ends::take_in(&found, &mut groups, &mut gone);
     let (nodes, read) = write(&found, groups, gone);
     let was_read = graph.node.iter().flat_map(reads).collect::<HashSet<_>>();
-    let gone = |name: &str| was_read.contains(name) && !read.contains(name);
+    let gone = |name: &str| was_read.contains(name) && !read.contains(name) && !found.given.contains(name);
     let initializers = graph.initializer.iter().map(|tensor| !gone(&tensor.name)).collect::<Vec<_>>();
     let mut kept = initializers.into_iter();
     graph.node = nodes;
@@ -161,7 +162,7 @@ impl Writer {
         let are_last = inputs.iter().all(|input| self.last.contains(&input.name));
         let is_last = match order {
             Order::First => false,
-            Order::Last => true,
+            Order::Last | Order::LastToFirst => true,
             Order::Either => are_last && (node.op_type != "Concat" || to_last(&mut node)),
         };
         let mut names = vec![];
@@ -178,7 +179,11 @@ impl Writer {
         }
         rest.iter().for_each(|name| self.channels_first(name));
         names.extend(rest);
-        if is_last {
+        if order == Order::LastToFirst {
+            let own = format!("{output}/reordered");
+            self.push(node, names, own.clone());
+            self.push(node::new(CHANNELS_FIRST, vec![]), vec![own], output.to_owned());
+        } else if is_last {
             self.last.insert(output.to_owned());
             self.push(node, names, last(output));
         } else {

@@ -35,7 +35,12 @@ pub(super) fn floats(name: &str, floats: impl IntoIterator<Item = f32>) -> Attri
 }
 
 pub(super) fn sides(sides: &[Side]) -> AttributeProto {
-    ints("sides", sides.iter().flat_map(|side| [i64::from(side.zero), i64::from(side.signed)]))
+    ints("sides", sides.iter().copied().flat_map(side))
+}
+
+/// A side as in the attribute `sides`.
+pub(super) fn side(side: Side) -> [i64; 2] {
+    [side.zero.into(), side.signed.into()]
 }
 
 fn tensor(name: &str, tensor: TensorProto) -> AttributeProto {

@@ -70,9 +70,10 @@ pub(super) fn convolution(
     };
     weights.bytes = (0..weights.bytes.len()).map(at).collect();
     let units = weights.scales.iter().map(|scale| from.scale * scale).collect::<Vec<_>>();
+    let bias = graph.bias(bias.first(), &units, to.scale).filter(|bias| weights.fit(from.side, bias))?;
     let mut attributes = weights_of(&weights, &[rows, height, width, channels]);
     attributes.extend([
-        node::words("bias", graph.bias(bias.first(), &units)?),
+        node::words("bias", bias),
         node::floats("scales", units.iter().map(|unit| unit / to.scale)),
         node::sides(&[from.side, to.side]),
         node::ints("range", to.range()),
@@ -107,12 +108,16 @@ pub(super) fn product(
     let mut attributes = weights_of(&weights, &weights.shape);
     match to {
         Some(to) => attributes.extend([
-            node::words("bias", graph.bias(bias, &units)?),
+            node::words(
+                "bias",
+                graph.bias(bias, &units, to.scale).filter(|bias| weights.fit(from.side, bias))?,
+            ),
             node::floats("scales", units.iter().map(|unit| unit / to.scale)),
             node::sides(&[from.side, to.side]),
             node::ints("range", to.range()),
         ]),
         None => {
+            weights.fit(from.side, &vec![0; units.len()]).then_some(())?;
             let bias = match bias.filter(|bias| !bias.is_empty()) {
                 Some(bias) => graph.bias_floats(bias).filter(|bias| bias.len() == units.len())?,
                 None => vec![0.0; units.len()],
@@ -171,7 +176,7 @@ pub(super) fn average(graph: &Graph, operator: &NodeProto, to: &Target, inner: V
         on_bytes::AVERAGE,
         vec![node::floats("scales", [from.scale, to.scale]), node::sides(&[from.side, to.side])],
     );
-    Some(Group::new(inner, node, vec![Input::from(&from)], Order::Last))
+    Some(Group::new(inner, node, vec![Input::from(&from)], Order::LastToFirst))
 }
 
 pub(super) fn max_pool(graph: &Graph, operator: &NodeProto, to: &Target, inner: Vec<usize>) -> Option<Group> {

@@ -1,11 +1,11 @@
 use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{ModelProto, TensorProto, ValueInfoProto};
+use tract_onnx::pb::{AttributeProto, ModelProto, TensorProto, ValueInfoProto};
 use tract_onnx::tract_hir::internal::*;
 
-use super::node::{floats, int, ints};
+use super::node::{float, floats, int, ints};
 use super::*;
 use crate::quantized::chain;
-use crate::testing::{model_of, run_model};
+use crate::testing::{model_of, run_model, run_model_on};
 
 /// A graph under way: nodes, constants, and one value after the other.
 #[derive(Default)]
@@ -34,12 +34,7 @@ impl Net {
         self.constant(DataType::Float, dims, scales.iter().flat_map(|scale| scale.to_le_bytes()).collect())
     }
 
-    fn node(
-        &mut self,
-        op_type: &str,
-        inputs: &[&str],
-        attribute: Vec<tract_onnx::pb::AttributeProto>,
-    ) -> String {
+    fn node(&mut self, op_type: &str, inputs: &[&str], attribute: Vec<AttributeProto>) -> String {
         let output = format!("value-{}", self.nodes.len());
         let input = inputs.iter().map(ToString::to_string).collect();
         self.nodes.push(NodeProto {
@@ -245,6 +240,48 @@ fn a_product_may_end_in_floats() {
     assert!(fused(&model).contains(&"edgewit.Product".to_owned()));
 }
 
+#[test]
+fn sums_that_integers_might_not_hold_end_in_floats() {
+    let in_floats = |depth: usize, weight: u8, unit: f32, bias: f32, scale: f32| {
+        let x = tensor1(&vec![255f32; depth]).into_shape(&[1, depth]).unwrap();
+        let mut net = Net::default();
+        let a = net.through("x", 1.0, 0);
+        let bytes = net.constant(DataType::Uint8, &[1, depth as i64], vec![weight; depth]);
+        let w = net.dequantize(&bytes, unit, 0);
+        let bias = net.constant(DataType::Float, &[1], bias.to_le_bytes().into());
+        let y = net.node("Gemm", &[&a, &w, &bias], vec![int("transB", 1)]);
+        let y = net.through(&y, scale, 0);
+        let model = net.model(&x, false, &[&y]);
+        let (expected, got) = (as_written(&model, &x), run_model(model.clone(), &x).unwrap());
+        got[0].close_enough(&expected[0], Approximation::Custom(scale * 1.001, 0.0, 0.0)).unwrap();
+        fused(&model) != ["edgewit.Product"]
+    };
+    // 255 * 255 * 33,025 is less than 2^31.
+    assert!(!in_floats(33_025, 255, 1.0, 0.0, 1e7));
+    assert!(in_floats(33_026, 255, 1.0, 0.0, 1e7));
+    // A bias in units of the weights: none of 32 bits, one that leaves no room for a sum, one that does.
+    assert!(in_floats(1, 127, 1e-12, 0.5, 0.01));
+    assert!(in_floats(1, 127, 1e-9, 2.147_483, 0.01));
+    assert!(!in_floats(1, 127, 1e-9, 2.1, 0.01));
+    // A bias that is a part of the unit: several steps of the output, less than half a step.
+    assert!(in_floats(1, 1, 1.0, 0.4, 0.1));
+    assert!(!in_floats(1, 1, 1.0, 0.4, 2.0));
+}
+
+#[test]
+fn a_window_that_the_image_has_no_room_for_is_refused() {
+    for symbolic in [false, true] {
+        let mut net = Net::default();
+        let x = net.through("x", 0.01, 100);
+        let w = net.weights(&[4, 3, 10, 1]);
+        let y = net.node("Conv", &[&x, &w], vec![ints("strides", [2, 1])]);
+        let y = net.through(&y, 0.05, 3);
+        let error = run_model(net.model(&image(), symbolic, &[&y]), &image()).unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.contains("expected an image that a window of [10, 1] fits in"), "{error}");
+    }
+}
+
 /// A product between floats, as all of a quantised net of one layer.
 fn layer(also: impl FnOnce(&mut Net, [String; 2]) -> Option<String>) -> (ModelProto, Tensor) {
     let x = tensor2(&[[-1f32, 0.53, 2.0], [9.0, -9.0, 0.1]]);
@@ -265,6 +302,55 @@ fn a_product_between_floats_is_one_node() {
     assert_eq!(fused(&model), ["edgewit.Product"]);
     let (expected, got) = (as_written(&model, &x), run_model(model, &x).unwrap());
     got[0].close_enough(&expected[0], Approximation::Custom(0.1001, 0.0, 0.0)).unwrap();
+}
+
+#[test]
+fn zero_points_that_differ_are_not_taken_for_one() {
+    let x = tensor2(&[[-1f32, 0.53, 2.0], [9.0, -9.0, 0.1]]);
+    let mut net = Net::default();
+    let from = net.quantize("x", 0.05, 100);
+    let (a, w) = (net.dequantize(&from, 0.05, 90), net.weights(&[5, 3]));
+    let y = net.node("Gemm", &[&a, &w], vec![int("transB", 1)]);
+    let to = net.quantize(&y, 0.1, 128);
+    let y = net.dequantize(&to, 0.1, 120);
+    let model = net.model(&x, true, &[&y]);
+    assert_eq!(fused(&model), ["DequantizeLinear", "QuantizeLinear", "edgewit.Product"]);
+    let (expected, got) = (as_written(&model, &x), run_model(model, &x).unwrap());
+    got[0].close_enough(&expected[0], Approximation::Custom(0.1001, 0.0, 0.0)).unwrap();
+}
+
+#[test]
+fn constants_may_be_inputs_and_outputs_too() {
+    let (mut model, x) = layer(|_, _| None);
+    let expected = run_model(model.clone(), &x).unwrap();
+    let graph = model.graph.as_mut().unwrap();
+    let info = |name: &str| ValueInfoProto { name: name.into(), ..Default::default() };
+    graph.input.extend(graph.initializer.iter().map(|constant| info(&constant.name)));
+    let weights = graph.initializer.iter().find(|constant| constant.data_type == DataType::Int8 as i32);
+    graph.output.push(info(&weights.unwrap().name));
+    let got = run_model(model, &x).unwrap();
+    assert_eq!((&got[0], got[1].shape()), (&expected[0], &[5, 3][..]));
+}
+
+#[test]
+fn the_mean_of_a_sequence_is_added_along_the_axis_that_onnx_says() {
+    let mut net = Net::default();
+    let x = net.through("x", 0.01, 100);
+    let w = net.weights(&[9, 3, 1, 1]);
+    let a = net.node("Conv", &[&x, &w], vec![]);
+    let a = net.through(&a, 0.05, 100);
+    let shape = [1i64, 9, 42].iter().flat_map(|length| length.to_le_bytes()).collect();
+    let shape = net.constant(DataType::Int64, &[3], shape);
+    let rows = net.node("Reshape", &[&x, &shape], vec![]);
+    let rows = net.through(&rows, 0.01, 100);
+    let mean = net.node("GlobalAveragePool", &[&rows], vec![]);
+    let mean = net.through(&mean, 0.005, 100);
+    let y = net.node("Add", &[&a, &mean], vec![]);
+    let y = net.through(&y, 0.05, 100);
+    let model = net.model(&image(), false, &[&y]);
+    assert!(fused(&model).contains(&"edgewit.Sum".to_owned()));
+    let (expected, got) = (as_written(&model, &image()), run_model(model, &image()).unwrap());
+    got[0].close_enough(&expected[0], Approximation::Custom(0.0501, 0.0, 0.0)).unwrap();
 }
 
 #[test]
@@ -362,6 +448,40 @@ fn operators_of_onnx_runtime_are_written_as_those_of_onnx() {
     assert_eq!(fused(&model), ["edgewit.Product", "edgewit.Sum"]);
     // (-1 + 1 + 6) + 3 * 0.5 = 7.5 and (0.5 + 4) - 4 * 0.25 = 3.5, twice, in steps of 0.25 from 20.
     assert_eq!(run_model(model, &x).unwrap(), [tensor2(&[[80u8, 48]])]);
+}
+
+#[test]
+fn an_output_without_a_zero_point_has_the_type_of_its_input() {
+    let x = tensor1(&[-10i8, 10]);
+    let mut net = Net::default();
+    let (scale, zero) = (net.scale(&[1.0]), net.constant(DataType::Int8, &[], vec![0]));
+    let y = net.node("QLinearLeakyRelu", &["x", &scale, &zero, &scale], vec![float("alpha", 0.5)]);
+    net.nodes.last_mut().unwrap().domain = "com.microsoft".into();
+    let model = net.model(&x, false, &[&y]);
+    assert_eq!(run_model(model, &x).unwrap(), [tensor1(&[-5i8, 10])]);
+}
+
+#[test]
+fn operators_of_onnx_runtime_may_be_in_a_branch() {
+    let branch = |name: &str, op_type: &str| {
+        let mut net = Net::default();
+        let (scale, zero) = (net.scale(&[1.0]), net.constant(DataType::Uint8, &[], vec![0]));
+        let y = net.node(op_type, &["x", &scale, &zero, "x", &scale, &zero, &scale, &zero], vec![]);
+        net.nodes.last_mut().unwrap().domain = "com.microsoft".into();
+        let graph = GraphProto {
+            node: net.nodes,
+            initializer: net.constants,
+            output: vec![ValueInfoProto { name: y, ..Default::default() }],
+            ..Default::default()
+        };
+        AttributeProto { name: name.into(), r#type: 5, g: Some(graph), ..Default::default() }
+    };
+    let branches = vec![branch("then_branch", "QLinearAdd"), branch("else_branch", "QLinearMul")];
+    let mut choice = super::node::new("If", branches);
+    (choice.input, choice.output) = (vec!["condition".into()], vec!["y".into()]);
+    let (condition, x) = (tensor0(false), tensor1(&[3u8, 20]));
+    let model = model_of(vec![choice], &[("condition", &condition), ("x", &x)], false, &["y"]);
+    assert_eq!(run_model_on(model, &[&condition, &x]).unwrap(), [tensor1(&[9u8, 255])]);
 }
 
 #[test]
