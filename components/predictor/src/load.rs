@@ -1,6 +1,6 @@
 //! An ONNX file to a [`Model`]: decode, prepare, check the operators, plan or interpret.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use edgewit_core::Datatype;
 use edgewit_operators::{self as operators, Interpreter};
@@ -165,11 +165,13 @@ fn check_tensors(proto: &ModelProto) -> TractResult<()> {
     }
 }
 
-/// The inputs and the outputs of the graph.
+/// The inputs and the outputs of the graph. A constant may be listed as an input, too, and is none.
 fn tensors(proto: &ModelProto) -> impl Iterator<Item = (&'static str, &ValueInfoProto)> {
     proto.graph.iter().flat_map(|graph| {
+        let constants = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect::<HashSet<_>>();
+        let inputs = graph.input.iter().filter(move |info| !constants.contains(&*info.name));
         let outputs = graph.output.iter().map(|info| ("output", info));
-        graph.input.iter().map(|info| ("input", info)).chain(outputs)
+        inputs.map(|info| ("input", info)).chain(outputs)
     })
 }
 

@@ -151,10 +151,11 @@ impl Geometry {
         let stride = self.strides[axis];
         let Pads::Given(pads) = self.pads else { return Ok(length.clone().divceil(stride)) };
         let free = length.clone() + (pads[axis] + pads[axis + 2]) as i64 - self.extent(axis) as i64;
+        // A quotient is rounded towards zero: of what is missing it would make a window.
+        let least = if self.ceil { 1 - stride as i64 } else { 0 };
+        let fits = free.to_i64().map_or(true, |free| free >= least);
+        ensure!(fits, "expected an image that a window of {:?} fits in, got {length} pixels", self.size);
         if !self.ceil {
-            // A quotient is rounded towards zero: of what is missing it would make a window.
-            let fits = free.to_i64().map_or(true, |free| free >= 0);
-            ensure!(fits, "expected an image that a window of {:?} fits in, got {length} pixels", self.size);
             return Ok(free / stride + 1);
         }
         let windows = free.divceil(stride) + 1;

@@ -23,12 +23,16 @@ pub(crate) const OPERATORS: [&str; 8] = [
     "QLinearSoftmax",
 ];
 
-/// Writes those of `graph` and of the graphs within it.
+/// Writes those of `graph`, and those of ONNX Runtime in the graphs within it.
 pub(super) fn expand(graph: &mut GraphProto) {
+    expand_if(graph, |_| true);
+}
+
+fn expand_if(graph: &mut GraphProto, wanted: fn(&NodeProto) -> bool) {
     let found = Graph::new(graph);
     let mut expansion = Expansion::default();
     for node in &graph.node {
-        if expansion.node(&found, node).is_none() {
+        if !wanted(node) || expansion.node(&found, node).is_none() {
             expansion.nodes.push(node.clone());
         }
     }
@@ -36,7 +40,9 @@ pub(super) fn expand(graph: &mut GraphProto) {
     graph.node = nodes;
     graph.initializer.extend(constants);
     for attribute in graph.node.iter_mut().flat_map(|node| &mut node.attribute) {
-        attribute.g.iter_mut().chain(&mut attribute.graphs).for_each(expand);
+        let inner = attribute.g.iter_mut().chain(&mut attribute.graphs);
+        // Nothing is fused there: those of ONNX are better off as they are.
+        inner.for_each(|graph| expand_if(graph, |node| !plain(&node.domain).is_empty()));
     }
 }
 
@@ -173,10 +179,10 @@ impl Expansion {
         }
     }
 
-    /// The zero point of an output without one, where its first input's says that it is int8: of `QuantizeLinear` it would
-    /// be uint8.
+    /// The zero point of an output without one, where an input's says that it is int8: of `QuantizeLinear` it would be uint8.
     fn zero(&mut self, graph: &Graph, site: &mut Site) -> Option<String> {
-        graph.is_signed(site.node.input.get(2)?)?.then(|| {
+        let signed = |ix: usize| graph.is_signed(site.node.input.get(ix)?);
+        signed(2).or_else(|| signed(5))?.then(|| {
             let name = site.value();
             self.constants.push(TensorProto {
                 name: name.clone(),

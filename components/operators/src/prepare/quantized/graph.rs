@@ -133,21 +133,14 @@ impl<'a> Graph<'a> {
         Weights::new(bytes, axis, scales, zeros.as_ref(), along == axis as i64)
     }
 
-    /// The integers that the floats of a bias are, in units of `scales`: of constants alone, where 32 bits hold them, and
-    /// not more than half a `step` of the output is lost.
-    pub(super) fn bias(&self, name: Option<&String>, scales: &[f32], step: f32) -> Option<Vec<i32>> {
-        let Some(name) = name.filter(|name| !name.is_empty()) else { return Some(vec![0; scales.len()]) };
-        let bias = self.bias_floats(name)?;
-        let units = |(bias, scale): (&f64, &f32)| {
-            let units = (bias / f64::from(*scale)).round_ties_even();
-            let lost = (bias - units * f64::from(*scale)).abs();
-            (units.abs() <= f64::from(i32::MAX) && lost <= f64::from(step) / 2.0).then_some(units as i32)
-        };
-        (bias.len() == scales.len()).then(|| bias.iter().zip(scales).map(units).collect())?
+    /// A constant bias of so many rows; zeros where there is none.
+    pub(super) fn bias(&self, name: Option<&String>, rows: usize) -> Option<Vec<f64>> {
+        let Some(name) = name.filter(|name| !name.is_empty()) else { return Some(vec![0.0; rows]) };
+        self.bias_floats(name).filter(|bias| bias.len() == rows)
     }
 
     /// A constant bias of one row, in the file as floats or as integers that are dequantised.
-    pub(super) fn bias_floats(&self, name: &str) -> Option<Vec<f64>> {
+    fn bias_floats(&self, name: &str) -> Option<Vec<f64>> {
         if let Some(floats) = self.floats(name) {
             return self.is_row(name).then(|| floats.into_iter().map(f64::from).collect());
         }
@@ -202,12 +195,26 @@ impl Weights {
         Some(Self { bytes: signed(&bytes)?, shape, scales, zeros })
     }
 
-    /// Whether 32 bits hold every sum of a row with bytes of a `side` and the row's `bias`. Rows lie one after the other.
-    pub(super) fn fit(&self, side: Side, bias: &[i32]) -> bool {
-        let depth = (self.bytes.len() / bias.len().max(1)).max(1);
-        self.bytes.chunks(depth).zip(&self.zeros).zip(bias).all(|((row, zero), bias)| {
-            let sums = side.sums(row.iter().map(|weight| i32::from(*weight) - i32::from(*zero)));
-            sums.into_iter().all(|sum| i32::try_from(sum + i64::from(*bias)).is_ok())
+    /// The integers that a `bias` is in `units` of the sums of each row with bytes of a `side`, as near as 32 bits have room
+    /// beside the sums, where not more than half a `step` of the output is lost. Rows lie one after the other.
+    pub(super) fn integers(&self, bias: &[f64], units: &[f32], side: Side, step: f32) -> Option<Vec<i32>> {
+        let integer = |((bias, unit), [low, high]): ((&f64, &f32), [f64; 2])| {
+            let unit = f64::from(*unit);
+            // Not `clamp`, which panics where there is no room.
+            let integer = (bias / unit).round_ties_even().max(low).min(high);
+            let lost = (bias - integer * unit).abs();
+            (low <= high && lost <= f64::from(step) / 2.0).then_some(integer as i32)
+        };
+        bias.iter().zip(units).zip(self.rooms(side)).map(integer).collect()
+    }
+
+    /// The least and the largest that may be added to any sum of each row with bytes of a `side` within 32 bits.
+    pub(super) fn rooms(&self, side: Side) -> impl Iterator<Item = [f64; 2]> {
+        let depth = self.bytes.len() / self.zeros.len().max(1);
+        self.zeros.iter().enumerate().map(move |(row, zero)| {
+            let row = &self.bytes[row * depth..][..depth];
+            let [least, most] = side.sums(row.iter().map(|weight| i32::from(*weight) - i32::from(*zero)));
+            [(i64::from(i32::MIN) - least) as f64, (i64::from(i32::MAX) - most) as f64]
         })
     }
 

@@ -18,7 +18,7 @@ pub(super) enum Order {
     First,
     /// With the channels last.
     Last,
-    /// Its inputs with the channels last, its output as ONNX has it: what is of any rank.
+    /// Its input with the channels last, its output as ONNX has it. They are of any rank.
     LastToFirst,
     /// As all of its inputs already are, or as ONNX has them.
     Either,

@@ -167,7 +167,15 @@ impl Writer {
         };
         let mut names = vec![];
         for (ix, input) in inputs.into_iter().enumerate() {
-            let name = self.ordered(&input.name, is_last);
+            let name = match order {
+                // Under a name of its own: what is read in either order is an image.
+                Order::LastToFirst if !self.last.contains(&input.name) => {
+                    let own = format!("{output}/input-{ix}/reordered");
+                    self.push(node::new(CHANNELS_LAST, vec![]), vec![input.name], own.clone());
+                    own
+                }
+                _ => self.ordered(&input.name, is_last),
+            };
             names.push(match input.table {
                 Some(table) => {
                     let own = format!("{output}/input-{ix}");

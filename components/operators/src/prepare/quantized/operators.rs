@@ -70,10 +70,10 @@ pub(super) fn convolution(
     };
     weights.bytes = (0..weights.bytes.len()).map(at).collect();
     let units = weights.scales.iter().map(|scale| from.scale * scale).collect::<Vec<_>>();
-    let bias = graph.bias(bias.first(), &units, to.scale).filter(|bias| weights.fit(from.side, bias))?;
+    let bias = graph.bias(bias.first(), rows)?;
     let mut attributes = weights_of(&weights, &[rows, height, width, channels]);
     attributes.extend([
-        node::words("bias", bias),
+        node::words("bias", weights.integers(&bias, &units, from.side, to.scale)?),
         node::floats("scales", units.iter().map(|unit| unit / to.scale)),
         node::sides(&[from.side, to.side]),
         node::ints("range", to.range()),
@@ -103,31 +103,22 @@ pub(super) fn product(
     let rows_first = flag("transB")?;
     let weights = graph.weights(weights, if rows_first { 0 } else { 1 }).filter(|it| it.shape.len() == 2)?;
     let weights = if rows_first { weights } else { weights.transposed() };
-    let bias = bias.first();
     let units = weights.scales.iter().map(|scale| from.scale * scale).collect::<Vec<_>>();
+    let bias = graph.bias(bias.first(), units.len())?;
     let mut attributes = weights_of(&weights, &weights.shape);
     match to {
         Some(to) => attributes.extend([
-            node::words(
-                "bias",
-                graph.bias(bias, &units, to.scale).filter(|bias| weights.fit(from.side, bias))?,
-            ),
+            node::words("bias", weights.integers(&bias, &units, from.side, to.scale)?),
             node::floats("scales", units.iter().map(|unit| unit / to.scale)),
             node::sides(&[from.side, to.side]),
             node::ints("range", to.range()),
         ]),
-        None => {
-            weights.fit(from.side, &vec![0; units.len()]).then_some(())?;
-            let bias = match bias.filter(|bias| !bias.is_empty()) {
-                Some(bias) => graph.bias_floats(bias).filter(|bias| bias.len() == units.len())?,
-                None => vec![0.0; units.len()],
-            };
-            attributes.extend([
-                node::floats("offsets", bias.into_iter().map(|bias| bias as f32)),
-                node::floats("scales", units),
-                node::sides(&[from.side]),
-            ]);
-        }
+        None if weights.rooms(from.side).all(|[low, high]| low <= 0.0 && high >= 0.0) => attributes.extend([
+            node::floats("offsets", bias.into_iter().map(|bias| bias as f32)),
+            node::floats("scales", units),
+            node::sides(&[from.side]),
+        ]),
+        None => return None,
     }
     let node = node::of(operator, on_bytes::PRODUCT, attributes);
     Some(Group::new(inner, node, vec![Input::from(&from)], Order::First))
